@@ -1,0 +1,28 @@
+"""The boiler room: what `keras.ops` lacks, under the same names for every framework.
+
+`vjp(function, inputs)` returns `(outputs, pullback)`: the value of `function(inputs)` and a function
+that maps cotangents, structured as the outputs, to gradients, structured as the inputs. Inputs that
+the outputs do not depend on get zeros. The pullback can be called once.
+
+`jit(function, variables=())` compiles a function of tensors. It reads the current values of
+`variables` (Keras variables that the function uses) at every call; on JAX they are arguments of the
+compiled function, so that new weights neither go unseen nor compile anew. A compiled function tracks
+no gradients except those of a `vjp` within it.
+"""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from kerasdl.backend.tensorflow import jit, vjp
+elif keras.backend.backend() == "jax":
+    from kerasdl.backend.jax import jit, vjp
+elif keras.backend.backend() == "torch":
+    from kerasdl.backend.torch import jit, vjp
+else:
+    raise ImportError(
+        f"kerasdl runs on the Keras backends 'tensorflow', 'jax' and 'torch', "
+        f"but the chosen one is {keras.backend.backend()!r}. "
+        "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
+    )
+
+__all__ = ["jit", "vjp"]

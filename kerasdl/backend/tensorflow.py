@@ -1,0 +1,30 @@
+"""Gradients and compilation with TensorFlow."""
+
+import tensorflow as tf
+from keras import tree
+
+
+def vjp(function, inputs):
+    """Returns the value of `function(inputs)` and its pullback; see `kerasdl.backend`."""
+    inputs = tree.map_structure(tf.convert_to_tensor, inputs)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(tree.flatten(inputs))
+        outputs = function(inputs)
+
+    def pullback(cotangents):
+        gradients = tape.gradient(
+            tree.flatten(outputs),
+            tree.flatten(inputs),
+            output_gradients=tree.flatten(cotangents),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return tree.pack_sequence_as(inputs, gradients)
+
+    return outputs, pullback
+
+
+def jit(function, variables=()):
+    """Returns `function` as a graph; a graph reads its variables by reference, so none are passed."""
+    del variables
+    return tf.function(function, autograph=False, reduce_retracing=True)
