@@ -1,0 +1,3 @@
+"""Explanations of trained Keras models."""
+
+from xai import attribution

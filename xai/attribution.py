@@ -1,0 +1,121 @@
+"""One record for every attribution method."""
+
+import dataclasses
+import json
+import os
+import tempfile
+
+import numpy as np
+from keras import tree
+
+_FORMAT = "kerasdl attribution 1"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Attribution:
+    """What each input element contributed to a score.
+
+    `values` sum, per row, to `score - base_score - residual`.
+
+    Attributes:
+        values: Contributions, in the shape and structure of the inputs, in the unit of the score.
+        inputs: The explained inputs, `(batch, ...)`, one array or a list or dict of arrays.
+        target: The explained class of each row `(batch,)`, None where a callable chose the score.
+        score: The explained score of each row, `(batch,)`; a logit unless asked otherwise.
+        base_score: The score that contributions are counted from, `(batch,)`.
+        standard_error: Of `player_values`, `(batch, players)`, None for an exact method.
+        evaluations: Model evaluations spent on each row, None where the method counts none.
+        player_values: One value per player, `(batch, players)`, None for a method without players.
+        layers: By layer name, the contributions of that layer's outputs.
+        method: The method's name, `"lrp"` or `"shapley"`.
+        settings: The method's settings, plain values.
+    """
+
+    values: object
+    inputs: object
+    target: np.ndarray | None
+    score: np.ndarray
+    base_score: np.ndarray
+    method: str
+    standard_error: np.ndarray | None = None
+    evaluations: int | None = None
+    player_values: np.ndarray | None = None
+    layers: dict = dataclasses.field(default_factory=dict)
+    settings: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def residual(self):
+        """What the values leave unexplained of each row's score, `(batch,)`."""
+        total = sum(
+            np.sum(values, axis=tuple(range(1, values.ndim)), dtype="float64")
+            for values in tree.flatten(self.values)
+        )
+        return np.asarray(self.score, "float64") - self.base_score - total
+
+    def __len__(self):
+        """The number of rows."""
+        return len(self.score)
+
+    def save(self, path):
+        """Writes the record to an `.npz` file, without pickle.
+
+        The file is written beside `path` and renamed, so that an interrupted save loses nothing.
+
+        Raises:
+            ValueError: `path` does not end in `.npz`.
+            OSError: The directory does not exist or cannot be written.
+        """
+        path = os.fspath(path)
+        if not path.endswith(".npz"):
+            raise ValueError(f"An attribution is saved as .npz; received {path!r}.")
+        arrays = {}
+        record = {
+            field.name: _pack(getattr(self, field.name), arrays)
+            for field in dataclasses.fields(self)
+        }
+        arrays["record"] = np.array(json.dumps({"format": _FORMAT, **record}))
+        handle, beside = tempfile.mkstemp(".npz", dir=os.path.dirname(path) or ".")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez_compressed(file, **arrays)
+            os.replace(beside, path)
+        except BaseException:
+            os.unlink(beside)
+            raise
+
+    @classmethod
+    def load(cls, path):
+        """Reads a record that `save` wrote.
+
+        Raises:
+            ValueError: The file holds something else.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            record = json.loads(str(file["record"])) if "record" in file else {}
+            if record.pop("format", None) != _FORMAT:
+                raise ValueError(f"{path} holds no attribution that this version can read.")
+            return cls(**{name: _unpack(value, file) for name, value in record.items()})
+
+
+def _pack(value, arrays):
+    """Returns a JSON value in which arrays stand as `{"array": key}`; adds them to `arrays`."""
+    if isinstance(value, np.ndarray | np.generic):
+        key = f"array_{len(arrays)}"
+        arrays[key] = np.asarray(value)
+        return {"array": key}
+    if isinstance(value, dict):
+        return {"dict": {name: _pack(item, arrays) for name, item in value.items()}}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [_pack(item, arrays) for item in value]}
+    return value
+
+
+def _unpack(value, arrays):
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "array":
+        return arrays[content]
+    if kind == "dict":
+        return {name: _unpack(item, arrays) for name, item in content.items()}
+    return (list if kind == "list" else tuple)(_unpack(item, arrays) for item in content)

@@ -1,0 +1,99 @@
+"""From a model's graph to the one that LRP runs: linear maps made explicit, normalizations folded."""
+
+import dataclasses
+
+import keras
+from keras import tree
+
+from xai.lrp.linear import LinearMap, can_fold, is_weighted
+
+_POOLING = tuple(
+    getattr(keras.layers, f"{scope}{kind}Pooling{rank}D")
+    for scope in ("", "Global")
+    for kind in ("Max", "Average")
+    for rank in (1, 2, 3)
+)
+
+# Layers that are non-negative wherever their inputs are.
+_KEEPS_SIGN = (
+    *_POOLING,
+    keras.layers.Add,
+    keras.layers.Dropout,
+    keras.layers.Flatten,
+    keras.layers.Identity,
+    keras.layers.Reshape,
+)
+
+# Layers whose own gradient is their rule: relevance follows the values that they pass on.
+_TRANSPARENT = (*_KEEPS_SIGN, keras.layers.BatchNormalization)
+
+_ACTIVATIONS = (
+    keras.layers.Activation,
+    keras.layers.ELU,
+    keras.layers.LeakyReLU,
+    keras.layers.ReLU,
+)
+
+_NONNEGATIVE = {"relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "exponential"}
+_NOT_ELEMENTWISE = {"softmax", "log_softmax", "sparsemax", "glu"}
+
+
+def canonize(graph):
+    """Returns the graph with each weighted layer as a `LinearMap`, normalizations folded in."""
+    nodes = []
+    folded = {}  # the node of a normalization -> the node of the linear map before it
+    for node in graph.nodes:
+        normalization = _normalization_behind(node, graph)
+        if normalization is not None:
+            folded[normalization] = node
+        elif is_weighted(node.operation):
+            nodes.append(dataclasses.replace(node, operation=LinearMap(node.operation)))
+        elif node in folded:
+            linear = folded[node]
+            operation = LinearMap(linear.operation, node.operation)
+            nodes.append(dataclasses.replace(linear, operation=operation, outputs=node.outputs))
+        else:
+            nodes.append(node)
+    return dataclasses.replace(graph, nodes=tuple(nodes))
+
+
+def nonnegative_places(graph):
+    """Returns the tensors of a canonized graph that are non-negative whatever the input is."""
+    known = set()
+    for node in graph.nodes:
+        keeps = isinstance(node.operation, _KEEPS_SIGN) and known.issuperset(node.inputs)
+        if keeps or _activation_name(node.operation) in _NONNEGATIVE:
+            known.update(node.outputs)
+    return known
+
+
+def is_transparent(operation):
+    """Whether the operation's own gradient distributes relevance as it should."""
+    return isinstance(operation, _TRANSPARENT) or _activation_name(operation) == "relu"
+
+
+def is_activation(operation):
+    """Whether the operation is an elementwise activation, which passes relevance on unchanged."""
+    name = _activation_name(operation)
+    return name is not None and name not in _NOT_ELEMENTWISE
+
+
+def _activation_name(operation):
+    if type(operation) is keras.layers.ReLU:
+        plain = operation.max_value is None and not operation.negative_slope
+        return "relu" if plain and not operation.threshold else "bounded_relu"
+    if type(operation) is keras.layers.Activation:
+        operation = operation.activation
+    elif isinstance(operation, _ACTIVATIONS):
+        return type(operation).__name__
+    return getattr(operation, "__name__", None)  # layers have none
+
+
+def _normalization_behind(node, graph):
+    """Returns the BatchNormalization node that alone reads the output of a weighted layer."""
+    if not is_weighted(node.operation) or node.outputs[0] in tree.flatten(graph.outputs):
+        return None
+    readers = graph.readers(node.outputs[0])
+    if len(readers) != 1 or type(readers[0].operation) is not keras.layers.BatchNormalization:
+        return None
+    return readers[0] if can_fold(node, readers[0].operation) else None

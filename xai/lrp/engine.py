@@ -1,0 +1,195 @@
+"""LRP as input times gradient of a surrogate that has the model's values and the rules' gradients.
+
+Relevance of any tensor `a` is `a * d(explained score)/d a`. One reverse pass yields it; branches,
+merges, pooling and reshapes need no rule and no division.
+
+Source: Shrikumar et al. 2016 (LRP-0 equals gradient x input on ReLU nets) and Arras et al. 2025
+(arXiv 2502.15886) for the gradient form of other rules.
+"""
+
+import warnings
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from kerasdl.backend import jit, vjp
+from xai import graph as graphs
+from xai.attribution import Attribution
+from xai.lrp import composites
+from xai.lrp.canonize import canonize, is_activation, is_transparent, nonnegative_places
+from xai.lrp.linear import LinearMap
+from xai.lrp.rules import Epsilon
+from xai.model import open_model
+
+_FLOOR = 1e-12
+
+
+class LRP:
+    """Layer-wise relevance propagation through a trained model.
+
+    The explainer holds the model's weights as they are when it is made; after further training make
+    a new one. The model itself is never changed.
+
+    Args:
+        model: A built Sequential or Functional model of one output `(batch, classes)`. A final
+            softmax or sigmoid is left off: the explained score is the logit.
+        composite: A preset's name (`"epsilon_plus"`), an `xai.Composite`, or one rule for every
+            weighted layer.
+        strict: Whether a layer without a rule is an error; otherwise it keeps its own gradient and
+            a warning lists it.
+
+    Raises:
+        TypeError: No Keras model, or no composite.
+        ValueError: An unbuilt model, an unknown preset, or, if `strict`, layers without a rule.
+
+    Example:
+        >>> attribution = xai.LRP(model, composite="epsilon_plus")(x_test[:8])
+        >>> xai.plot.heatmap(attribution)
+
+    Source: Bach et al. 2015, On pixel-wise explanations for non-linear classifier decisions by
+    layer-wise relevance propagation (PLoS ONE 10(7)).
+    """
+
+    def __init__(self, model, composite="epsilon_plus", strict=False):
+        self.model = model
+        self.composite = composites.resolve(composite)
+        self._open = open_model(model)
+        self._graph = canonize(self._open.graph)
+        self._rules = _choose_rules(self._graph, self.composite)
+        _report_fallbacks(self._graph, strict)
+        self._weights = _prepare(self._graph, self._rules)
+        self._compiled = {}
+
+    def __call__(self, x, target=None):
+        """Returns the relevance of every input element for the score of a target.
+
+        Args:
+            x: Inputs of the model, `(batch, ...)`.
+            target: The class to explain: `None` for the predicted class of each row, an int, one
+                int per row, or a callable that maps the scores `(batch, classes)` to `(batch,)`.
+
+        Returns:
+            An `xai.Attribution` whose values have the shape of `x` and the unit of the score.
+
+        Raises:
+            ValueError: Inputs that do not fit the model, an empty batch, NaN, a target out of
+                range, or a model without a gradient path.
+        """
+        inputs = self._open.check_inputs(x)
+        batch = len(tree.flatten(inputs)[0])
+        checked = self._open.check_target(target, batch)
+        relevance, score, classes = self._explain(inputs, checked)
+        if not any(np.any(values) for values in tree.flatten(relevance)):
+            self._open.check_gradient(inputs)
+        return Attribution(
+            values=relevance,
+            inputs=inputs,
+            target=classes,
+            score=score,
+            base_score=np.zeros_like(score),
+            method="lrp",
+            settings={"composite": repr(self.composite)},
+        )
+
+    def _explain(self, inputs, target):
+        select = target if callable(target) else _one_score
+        if select not in self._compiled:
+            self._compiled = {select: jit(self._relevance(select))}  # one, for lambdas are endless
+        tensors = tree.map_structure(ops.convert_to_tensor, inputs)
+        classes = ops.convert_to_tensor(np.zeros(0, "int32") if callable(target) else target)
+        outputs = self._compiled[select](self._weights, tensors, classes)
+        relevance, score, classes = tree.map_structure(ops.convert_to_numpy, outputs)
+        return relevance, score, None if callable(target) else classes
+
+    def _relevance(self, select):
+        """Returns the function that is compiled: weights, inputs, classes -> relevance, score."""
+
+        def relevance(weights, inputs, classes):
+            scores, pull_inputs = vjp(lambda tensors: self._surrogate(weights, tensors), inputs)
+            if select is _one_score:
+                classes = ops.where(classes < 0, ops.argmax(scores, axis=-1), classes)
+                score, pull_scores = vjp(lambda values: _one_score(values, classes), scores)
+            else:
+                score, pull_scores = vjp(select, scores)
+            gradients = pull_inputs(pull_scores(ops.ones_like(score)))
+            return tree.map_structure(ops.multiply, inputs, gradients), score, classes
+
+        return relevance
+
+    def _surrogate(self, weights, inputs):
+        """Returns the model's scores, with the gradients that the rules prescribe."""
+        by_node = dict(zip(self._graph.nodes, weights, strict=True))
+
+        def call(node, args, kwargs):
+            rule = self._rules.get(node)
+            if rule is not None:
+                return rule(node.operation, by_node[node], args[0])
+            if is_activation(node.operation) and not is_transparent(node.operation):
+                return _pass_on(node.operation, args[0])
+            with keras.StatelessScope(zip(_variables(node), by_node[node], strict=True)):
+                return graphs.call(node, args, kwargs)
+
+        return self._graph.run(inputs, call)
+
+
+def _one_score(scores, classes):
+    return ops.take_along_axis(scores, classes[:, None], axis=-1)[:, 0]
+
+
+def _pass_on(activation, x):
+    """Returns `activation(x)` with the gradient that leaves its relevance to `x` unchanged."""
+    y = activation(x)
+    share = x * ops.stop_gradient(y / ops.where(ops.abs(x) < _FLOOR, _FLOOR, x))
+    return share + ops.stop_gradient(y - share)
+
+
+def _choose_rules(graph, composite):
+    """Returns the rule of each weighted node; LRP-0, its own gradient, where none matches."""
+    rules = {}
+    for node in graph.nodes:
+        if isinstance(node.operation, LinearMap):
+            rule, _ = composite.rule_for(node.operation.layer, node.name)
+            rules[node] = Epsilon(0.0) if rule is None else rule
+    return rules
+
+
+def _prepare(graph, rules):
+    """Returns what each node needs: its rule's weights, or copies of its variables."""
+    nonnegative = nonnegative_places(graph)
+    weights = []
+    for node in graph.nodes:
+        if node in rules:
+            known = nonnegative.issuperset(node.inputs)
+            weights.append(rules[node].prepare(*node.operation.weights(), known))
+        else:
+            weights.append([ops.copy(variable.value) for variable in _variables(node)])
+    return weights
+
+
+def _variables(node):
+    return getattr(node.operation, "variables", [])
+
+
+def _report_fallbacks(graph, strict):
+    """Names all layers without a rule in one error or one warning."""
+    names = [
+        f"{node.name} ({type(node.operation).__name__})"
+        for node in graph.nodes
+        if not (
+            isinstance(node.operation, LinearMap)
+            or is_transparent(node.operation)
+            or is_activation(node.operation)
+        )
+    ]
+    if names and strict:
+        raise ValueError(
+            f"LRP has no rule for {', '.join(names)}. Pass strict=False to let them keep their own "
+            "gradient."
+        )
+    if names:
+        warnings.warn(
+            f"LRP has no rule for {', '.join(names)}: their own gradient is used, and relevance "
+            "may not be conserved there.",
+            stacklevel=3,
+        )
