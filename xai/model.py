@@ -1,10 +1,10 @@
-"""Opening a trained model: its graph, scores without a final softmax, checked inputs and targets."""
+"""Opening a trained model: scores without a final softmax, checked inputs and targets."""
 
 import dataclasses
 
 import keras
 import numpy as np
-from keras import tree
+from keras import ops, tree
 
 from kerasdl.backend import vjp
 from xai import graph as graphs
@@ -60,7 +60,7 @@ class OpenModel:
         return arrays
 
     def _check_array(self, array, place):
-        array = np.asarray(keras.ops.convert_to_numpy(array))
+        array = np.asarray(ops.convert_to_numpy(array))
         expected = ("batch", *place.shape[1:])
         fits = array.ndim == len(place.shape) and all(
             size in (None, given)
@@ -124,11 +124,9 @@ class OpenModel:
                 ),
                 tree.map_structure(lambda array: array[:1], inputs),
             )
-            scores, pullback = vjp(
-                self.scores, tree.map_structure(keras.ops.convert_to_tensor, probe)
-            )
-            gradients = tree.flatten(pullback(keras.ops.ones_like(scores)))
-            if any(np.any(keras.ops.convert_to_numpy(gradient)) for gradient in gradients):
+            scores, pullback = vjp(self.scores, tree.map_structure(ops.convert_to_tensor, probe))
+            gradients = tree.flatten(pullback(ops.ones_like(scores)))
+            if any(np.any(ops.convert_to_numpy(gradient)) for gradient in gradients):
                 return
         raise ValueError(
             f"The model {self.model.name!r} has no gradient path from its inputs to its outputs: "
@@ -167,6 +165,27 @@ def open_model(model, output="auto"):
         return OpenModel(model, graph, None)
     nodes = tuple(node for node in graph.nodes if node is not head)
     return OpenModel(model, graphs.Graph(graph.inputs, head.inputs[0], nodes), head)
+
+
+def scorer(target):
+    """Returns the function of scores `(batch, outputs)` and classes `(batch,)` to `(batch,)`.
+
+    Args:
+        target: A callable of the scores, which decides alone, or anything else: the classes do.
+    """
+    if not callable(target):
+        return lambda scores, classes: ops.take_along_axis(scores, classes[:, None], axis=1)[:, 0]
+
+    def score(scores, classes):
+        values = target(scores)
+        if len(values.shape) != 1:
+            raise ValueError(
+                "A callable target maps scores (batch, outputs) to one value per row, (batch,); "
+                f"from {tuple(scores.shape)} it made {tuple(values.shape)}."
+            )
+        return values
+
+    return score
 
 
 def _function_name(operation):

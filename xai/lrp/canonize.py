@@ -1,4 +1,4 @@
-"""From a model's graph to the one that LRP runs: linear maps made explicit, normalizations folded."""
+"""The graph that LRP runs: linear maps made explicit, normalizations folded into them."""
 
 import dataclasses
 

@@ -87,12 +87,13 @@ def check_rule(rule):
 
 def _check_selector(selector):
     classes = selector if isinstance(selector, tuple) else (selector,)
-    if not isinstance(selector, str) and not all(isinstance(cls, type) for cls in classes):
-        if not callable(selector):
-            raise TypeError(
-                "A selector is a layer class, a tuple of classes, a pattern of layer names or a "
-                f"callable layer -> bool; received {selector!r}."
-            )
+    if isinstance(selector, str) or callable(selector):
+        return
+    if not all(isinstance(cls, type) for cls in classes):
+        raise TypeError(
+            "A selector is a layer class, a tuple of classes, a pattern of layer names or a "
+            f"callable layer -> bool; received {selector!r}."
+        )
 
 
 def _matches(selector, layer, name):

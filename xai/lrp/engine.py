@@ -20,7 +20,7 @@ from xai.lrp import composites
 from xai.lrp.canonize import canonize, is_activation, is_transparent, nonnegative_places
 from xai.lrp.linear import LinearMap
 from xai.lrp.rules import Epsilon
-from xai.model import open_model
+from xai.model import open_model, scorer
 
 _FLOOR = 1e-12
 
@@ -93,25 +93,23 @@ class LRP:
         )
 
     def _explain(self, inputs, target):
-        select = target if callable(target) else _one_score
-        if select not in self._compiled:
-            self._compiled = {select: jit(self._relevance(select))}  # one, for lambdas are endless
+        key = target if callable(target) else None
+        if key not in self._compiled:  # only the last is kept, for there is no end of lambdas
+            self._compiled = {key: jit(self._relevance_of(scorer(target)))}
+        classes = np.zeros(len(tree.flatten(inputs)[0]), "int32") if key else target
         tensors = tree.map_structure(ops.convert_to_tensor, inputs)
-        classes = ops.convert_to_tensor(np.zeros(0, "int32") if callable(target) else target)
-        outputs = self._compiled[select](self._weights, tensors, classes)
+        outputs = self._compiled[key](self._weights, tensors, ops.convert_to_tensor(classes))
         relevance, score, classes = tree.map_structure(ops.convert_to_numpy, outputs)
-        return relevance, score, None if callable(target) else classes
+        return relevance, score, None if key else classes
 
-    def _relevance(self, select):
-        """Returns the function that is compiled: weights, inputs, classes -> relevance, score."""
+    def _relevance_of(self, score_of):
+        """Returns the function to compile: weights, inputs, classes to relevance, score, class."""
 
         def relevance(weights, inputs, classes):
             scores, pull_inputs = vjp(lambda tensors: self._surrogate(weights, tensors), inputs)
-            if select is _one_score:
-                classes = ops.where(classes < 0, ops.argmax(scores, axis=-1), classes)
-                score, pull_scores = vjp(lambda values: _one_score(values, classes), scores)
-            else:
-                score, pull_scores = vjp(select, scores)
+            predicted = ops.cast(ops.argmax(scores, axis=-1), "int32")
+            classes = ops.where(classes < 0, predicted, classes)
+            score, pull_scores = vjp(lambda values: score_of(values, classes), scores)
             gradients = pull_inputs(pull_scores(ops.ones_like(score)))
             return tree.map_structure(ops.multiply, inputs, gradients), score, classes
 
@@ -131,10 +129,6 @@ class LRP:
                 return graphs.call(node, args, kwargs)
 
         return self._graph.run(inputs, call)
-
-
-def _one_score(scores, classes):
-    return ops.take_along_axis(scores, classes[:, None], axis=-1)[:, 0]
 
 
 def _pass_on(activation, x):

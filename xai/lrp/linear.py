@@ -20,7 +20,7 @@ class LinearMap:
 
     def weights(self):
         """Returns the current kernel and bias (None without one), at least in float32."""
-        dtype = keras.backend.result_type(self.layer.variable_dtype, "float32")
+        dtype = "float64" if self.layer.variable_dtype == "float64" else "float32"
         kernel = ops.cast(self.layer.kernel, dtype)
         bias = None if self.layer.bias is None else ops.cast(self.layer.bias, dtype)
         if self.normalization is None:

@@ -1,0 +1,5 @@
+"""The rules of layer-wise relevance propagation."""
+
+from xai.lrp.rules import Epsilon, ZPlus
+
+__all__ = ["Epsilon", "ZPlus"]
