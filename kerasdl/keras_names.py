@@ -49,7 +49,7 @@ def nearest_built_in(short_name, kind):
 
 
 def _string_table(module):
-    """Returns the private table behind Keras' `get(string)`, or None, with a warning, if it moved."""
+    """Returns the private table behind Keras' `get(string)`; None, with a warning, if it moved."""
     private = module.replace("keras.", "keras.src.", 1)
     table = getattr(importlib.import_module(private), "ALL_OBJECTS_DICT", None)
     if table is None:

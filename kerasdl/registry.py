@@ -1,7 +1,7 @@
 """The key board: every component hangs here under one name, `"package>ClassName"`.
 
-Registering a class makes it found by name, built by name, saved and loaded by Keras, and usable as a
-string wherever Keras takes strings. The kind of a component follows from its Keras base class.
+Registering a class makes it found by name, built by name, saved and loaded by Keras, and usable as
+a string wherever Keras takes strings. Its kind follows from its Keras base class.
 """
 
 import dataclasses

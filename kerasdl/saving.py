@@ -11,7 +11,7 @@ from kerasdl.registry import UnknownComponentError
 _IMPORTED_BY_KERAS = ("keras", "keras_hub", "keras_cv", "keras_nlp")
 
 
-def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):  # noqa: A002
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     """Loads a saved model, importing the installed plugins that declare its components.
 
     Which plugin to import follows from the prefix of the component's name and the entry points of
@@ -38,11 +38,10 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):  # 
 def _provide_components(filepath, custom_objects):
     with zipfile.ZipFile(filepath) as archive:
         config = json.loads(archive.read("config.json"))
-    strings = {text for text in _strings(config) if ">" in text}
-    for prefix in sorted({text.partition(">")[0] for text in strings}):
+    needed = _component_names(config)
+    for prefix in sorted({name.partition(">")[0] for name in needed}):
         plugins.load(prefix)
-    known = {**keras.saving.get_custom_objects(), **custom_objects}
-    missing = sorted(_component_names(config) - set(known))
+    missing = sorted(needed - {*keras.saving.get_custom_objects(), *custom_objects})
     if missing:
         prefixes = sorted({name.partition(">")[0] for name in missing})
         raise UnknownComponentError(
@@ -54,32 +53,34 @@ def _provide_components(filepath, custom_objects):
 
 
 def _component_names(config):
-    """The `package>Name`s of all objects that a config holds."""
+    """The `package>Name`s of all objects that a model's config holds."""
     names = set()
     for node in _nodes(config):
-        name = node.get("registered_name")
-        if name == "function":
-            name = node.get("config")
-        if isinstance(name, str) and ">" in name:
-            names.add(name)
-    return {name for name in names if name.partition(">")[0] not in _IMPORTED_BY_KERAS}
+        registered = node.get("registered_name")
+        names.add(node.get("config") if registered == "function" else registered)
+        if isinstance(node.get("compile_config"), dict):
+            names.update(_strings(node["compile_config"]))  # loss="package>Name" is kept as it is
+    return {
+        name
+        for name in names
+        if isinstance(name, str)
+        and ">" in name
+        and name.partition(">")[0] not in _IMPORTED_BY_KERAS
+    }
 
 
 def _nodes(config):
     if isinstance(config, dict):
         yield config
-        for value in config.values():
-            yield from _nodes(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _nodes(value)
+    children = config.values() if isinstance(config, dict) else config
+    for child in children:
+        if isinstance(child, dict | list):
+            yield from _nodes(child)
 
 
 def _strings(config):
-    for node in _nodes({"root": config}):
-        for value in node.values():
-            yield from (text for text in _flat(value) if isinstance(text, str))
-
-
-def _flat(value):
-    return value if isinstance(value, list) else [value]
+    for child in config.values() if isinstance(config, dict) else config:
+        if isinstance(child, dict | list):
+            yield from _strings(child)
+        elif isinstance(child, str):
+            yield child

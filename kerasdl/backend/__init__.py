@@ -1,13 +1,13 @@
 """The boiler room: what `keras.ops` lacks, under the same names for every framework.
 
-`vjp(function, inputs)` returns `(outputs, pullback)`: the value of `function(inputs)` and a function
-that maps cotangents, structured as the outputs, to gradients, structured as the inputs. Inputs that
-the outputs do not depend on get zeros. The pullback can be called once.
+`vjp(function, inputs)` returns `(outputs, pullback)`: the value of `function(inputs)` and a
+function that maps cotangents, structured as the outputs, to gradients, structured as the inputs.
+Inputs that the outputs do not depend on get zeros. The pullback can be called once.
 
 `jit(function, variables=())` compiles a function of tensors. It reads the current values of
-`variables` (Keras variables that the function uses) at every call; on JAX they are arguments of the
-compiled function, so that new weights neither go unseen nor compile anew. A compiled function tracks
-no gradients except those of a `vjp` within it.
+`variables` (Keras variables that the function uses) at every call; on JAX they are arguments of
+the compiled function, so that new weights neither go unseen nor compile anew. A compiled function
+tracks no gradients except those of a `vjp` within it.
 """
 
 import keras

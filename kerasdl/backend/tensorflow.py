@@ -25,6 +25,6 @@ def vjp(function, inputs):
 
 
 def jit(function, variables=()):
-    """Returns `function` as a graph; a graph reads its variables by reference, so none are passed."""
+    """Returns `function` as a graph, which reads its variables by reference."""
     del variables
     return tf.function(function, autograph=False, reduce_retracing=True)

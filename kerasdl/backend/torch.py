@@ -1,4 +1,4 @@
-"""Gradients with torch; functions run eagerly, compilation would cost more than it saves on a CPU."""
+"""Gradients with torch; functions run eagerly, as Keras itself does."""
 
 import functools
 

@@ -39,7 +39,9 @@ def finite_differences(function, x, cotangent, step=1e-6):
         ahead[index] += step
         behind[index] -= step
         change = ops.convert_to_numpy(function(ops.convert_to_tensor(ahead, dtype=x.dtype)))
-        change = change - ops.convert_to_numpy(function(ops.convert_to_tensor(behind, dtype=x.dtype)))
+        change = change - ops.convert_to_numpy(
+            function(ops.convert_to_tensor(behind, dtype=x.dtype))
+        )
         gradient[index] = np.sum(change * cotangent) / (2 * step)
     return gradient
 
