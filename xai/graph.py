@@ -4,7 +4,6 @@ The user's model is never changed: where a layer is to run without its activatio
 that shares its variables does so.
 """
 
-import copy
 import dataclasses
 import inspect
 import itertools
@@ -114,6 +113,8 @@ def flatten(model):
         )
     keys = itertools.count()
     inputs = tree.map_structure(lambda tensor: _place(tensor, keys), functional._inputs_struct)
+    if isinstance(inputs, list | tuple) and len(inputs) == 1:
+        (inputs,) = inputs
     nodes = []
     outputs = _walk(functional, tree.flatten(inputs), "", keys, nodes)
     return Graph(inputs, tree.pack_sequence_as(functional._outputs_struct, outputs), tuple(nodes))
@@ -160,8 +161,12 @@ def _split(node, keys):
 
 
 def _without_activation(layer):
-    bare = copy.copy(layer)
-    vars(bare)["activation"] = keras.activations.linear  # past Keras' tracking of attributes
+    """Returns a layer that shares everything with `layer`, its variables too, but the activation.
+
+    `copy.copy` would go through Keras' serialization and make new variables.
+    """
+    bare = object.__new__(type(layer))
+    vars(bare).update(vars(layer), activation=keras.activations.linear)
     return bare
 
 

@@ -43,21 +43,25 @@ class OpenModel:
             ValueError: Another structure or shape than the model's, an empty batch, or NaN.
         """
         places = self.graph.inputs
-        try:
-            tree.assert_same_structure(inputs, places)
-        except (ValueError, TypeError):
-            if len(tree.flatten(places)) != 1:
-                raise ValueError(
-                    f"The model {self.model.name!r} takes inputs of the structure "
-                    f"{tree.map_structure(lambda place: place.shape, places)}; received "
-                    f"{type(inputs).__name__}."
-                ) from None
-            inputs = tree.pack_sequence_as(places, [inputs])
-        arrays = tree.map_structure(self._check_array, inputs, places)
+        arrays = tree.map_structure(self._check_array, self._structured(inputs), places)
         sizes = {len(array) for array in tree.flatten(arrays)}
         if len(sizes) > 1:
             raise ValueError(f"The inputs have different batch sizes: {sorted(sizes)}.")
         return arrays
+
+    def _structured(self, inputs):
+        places = self.graph.inputs
+        try:
+            tree.assert_same_structure(inputs, places)
+        except (ValueError, TypeError):
+            if isinstance(places, graphs.Tensor) and not isinstance(inputs, dict):
+                return np.asarray(inputs)
+            raise ValueError(
+                f"The model {self.model.name!r} takes inputs of the structure "
+                f"{tree.map_structure(lambda place: place.shape, places)}; received "
+                f"{type(inputs).__name__}."
+            ) from None
+        return inputs
 
     def _check_array(self, array, place):
         array = np.asarray(ops.convert_to_numpy(array))

@@ -109,10 +109,10 @@ def _limit(maps, percentile):
     finite = values[np.isfinite(values)]
     if len(finite) < len(values):
         warnings.warn("The attributions have NaN or infinite values, drawn blank.", stacklevel=3)
-    limit = np.percentile(finite, percentile) if len(finite) else 0.0
+    limit = np.percentile(finite, percentile) if len(finite) else 1.0
     if limit > 0:
         return limit
-    if len(finite) and finite.max() > 0:
+    if finite.max() > 0:
         return finite.max()
     warnings.warn("The attributions are zero everywhere.", stacklevel=3)
     return 1.0

@@ -157,7 +157,8 @@ def _prepare(graph, rules):
             known = nonnegative.issuperset(node.inputs)
             weights.append(rules[node].prepare(*node.operation.weights(), known))
         else:
-            weights.append([ops.copy(variable.value) for variable in _variables(node)])
+            variables = [ops.stop_gradient(variable.value) for variable in _variables(node)]
+            weights.append([ops.copy(value) for value in variables])
     return weights
 
 

@@ -19,10 +19,10 @@ class LinearMap:
     normalization: object = None
 
     def weights(self):
-        """Returns the current kernel and bias (None without one), at least in float32."""
+        """Returns copies of the current kernel and bias (None without one), at least float32."""
         dtype = "float64" if self.layer.variable_dtype == "float64" else "float32"
-        kernel = ops.cast(self.layer.kernel, dtype)
-        bias = None if self.layer.bias is None else ops.cast(self.layer.bias, dtype)
+        kernel = _detached(self.layer.kernel, dtype)
+        bias = None if self.layer.bias is None else _detached(self.layer.bias, dtype)
         if self.normalization is None:
             return kernel, bias
         scale, shift = affine(self.normalization, dtype)
@@ -53,6 +53,11 @@ def affine(normalization, dtype):
         scale = scale * ops.cast(layer.gamma, dtype)
     shift = -ops.cast(layer.moving_mean, dtype) * scale
     return scale, shift + ops.cast(layer.beta, dtype) if layer.center else shift
+
+
+def _detached(variable, dtype):
+    """Copies a variable's value, which JAX frees and torch changes when training goes on."""
+    return ops.stop_gradient(ops.copy(ops.cast(variable, dtype)))
 
 
 def _dense(layer, x, kernel):

@@ -1,0 +1,251 @@
+"""Laws of layer-wise relevance propagation, and agreement with zennit's reference relevances."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import xai
+from kerasdl.backend import vjp
+
+FIXTURES = ("mlp", "cnn", "bn_cnn", "resnet")
+
+REFERENCES = {
+    "zero": xai.rules.Epsilon(0.0),
+    "epsilon_1e-6": xai.rules.Epsilon(1e-6),
+    "epsilon_0.25": xai.rules.Epsilon(0.25),
+    "zplus": xai.rules.ZPlus(),
+    "epsilon_plus": "epsilon_plus",
+}
+
+
+@pytest.fixture(scope="session")
+def references(pytestconfig):
+    folder = pytestconfig.rootpath / "tests/fixtures/lrp"
+    models = {name: keras.saving.load_model(folder / f"{name}.keras") for name in FIXTURES}
+    return {name: (models[name], dict(np.load(folder / f"{name}.npz"))) for name in FIXTURES}
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+@pytest.mark.parametrize("name", FIXTURES)
+def test_relevances_agree_with_zennit(references, name, reference):
+    model, arrays = references[name]
+    attribution = xai.LRP(model, REFERENCES[reference], strict=True)(arrays["x0"])
+    expected = arrays[f"R/{reference}"]
+    # The references are float64, ours float32; zennit stabilizes sums and average pooling besides.
+    distance = np.linalg.norm(attribution.values - expected) / np.linalg.norm(expected)
+    assert distance < 1e-4
+    np.testing.assert_array_equal(attribution.target, arrays["target"])
+    rows = np.arange(len(expected))
+    np.testing.assert_allclose(
+        attribution.score, arrays["logits"][rows, arrays["target"]], rtol=1e-5
+    )
+
+
+def convolutional(use_bias=True, **head):
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2D(6, 3, activation="relu", use_bias=use_bias, bias_initializer="normal")(inputs)
+    y = layers.Conv2D(6, 3, padding="same", activation="relu", use_bias=use_bias)(x)
+    x = layers.MaxPooling2D()(layers.Add()([x, y]))
+    x = layers.Dropout(0.5)(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(4, use_bias=use_bias, **head)(x))
+
+
+def images(count=3, low=-1.0):
+    return np.random.default_rng(1).uniform(low, 1.0, (count, 8, 8, 2)).astype("float32")
+
+
+def relative(a, b):
+    return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("rule", [xai.rules.Epsilon(0.0), xai.rules.ZPlus(), "epsilon_plus"])
+def test_relevance_is_conserved_without_biases(rule):
+    attribution = xai.LRP(convolutional(use_bias=False), rule)(images())
+    # The stabilizer 1e-6 of z+ absorbs that much of pre-activations of order one.
+    np.testing.assert_allclose(attribution.residual, 0, atol=2e-5 * np.abs(attribution.score).max())
+
+
+def test_residual_is_what_biases_absorbed():
+    attribution = xai.LRP(convolutional())(images())
+    assert (np.abs(attribution.residual) > 1e-3).all()
+    total = attribution.values.sum(axis=(1, 2, 3), dtype="float64")
+    np.testing.assert_allclose(attribution.residual, attribution.score - total)
+
+
+def test_lrp_zero_equals_gradient_times_input_on_relu_nets():
+    model, x = convolutional(), images()
+    _, pullback = vjp(lambda x: model(x)[:, 2], x)
+    gradient = ops.convert_to_numpy(pullback(ops.ones(len(x))))
+    attribution = xai.LRP(model, xai.rules.Epsilon(0.0))(x, target=2)
+    assert relative(attribution.values, x * gradient) < 1e-5
+
+
+def test_zplus_gives_no_negative_relevance_for_a_positive_score():
+    model, x = convolutional(use_bias=False), images(20, low=0.0)
+    attribution = xai.LRP(model, xai.rules.ZPlus())(x)
+    positive = attribution.score > 0
+    assert positive.any()
+    assert attribution.values[positive].min() >= 0
+
+
+def test_a_fused_activation_equals_a_split_one():
+    fused = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(7, activation="elu"), layers.Dense(3)]
+    )
+    split = keras.Sequential([keras.Input((5,)), layers.Dense(7), layers.ELU(), layers.Dense(3)])
+    split.set_weights(fused.get_weights())
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    a, b = (xai.LRP(model, xai.rules.ZPlus(), strict=True)(x) for model in (fused, split))
+    np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_activations_other_than_relu_pass_relevance_on_unchanged():
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            layers.Dense(7, use_bias=False, activation="gelu"),
+            layers.Dense(3, use_bias=False),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    attribution = xai.LRP(model, xai.rules.Epsilon(0.0))(x)
+    np.testing.assert_allclose(attribution.residual, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("linear", [layers.Dense(6), layers.Conv2D(6, 3, strides=2)])
+def test_batch_normalization_equals_the_model_folded_by_hand(linear):
+    shape = (5,) if isinstance(linear, layers.Dense) else (8, 8, 2)
+    linear = type(linear).from_config(linear.get_config())
+    norm = layers.BatchNormalization()
+    flatten = [] if len(shape) == 1 else [layers.Flatten()]
+    head = layers.Dense(3)
+    model = keras.Sequential([keras.Input(shape), linear, norm, layers.ReLU(), *flatten, head])
+    random = np.random.default_rng(0)
+    gamma, beta, mean = random.normal(size=(3, 6))
+    variance = random.uniform(0.1, 2, 6)
+    norm.set_weights([gamma, beta, mean, variance])
+    folded_linear = type(linear).from_config(linear.get_config())
+    folded_head = layers.Dense(3)
+    folded = keras.Sequential(
+        [keras.Input(shape), folded_linear, layers.ReLU(), *flatten, folded_head]
+    )
+    kernel, bias = linear.get_weights()
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    folded_linear.set_weights([kernel * scale, (bias - mean) * scale + beta])
+    folded_head.set_weights(head.get_weights())
+    x = random.normal(size=(4, *shape)).astype("float32")
+    a, b = (xai.LRP(m, xai.rules.ZPlus(), strict=True)(x, target=1) for m in (model, folded))
+    assert relative(a.values, b.values) < 1e-5
+    assert xai.LRP(model)._graph.nodes[0].operation.normalization is norm
+
+
+def test_a_normalization_that_cannot_be_folded_keeps_the_values():
+    inputs = keras.Input((5,))
+    x = layers.Dense(4, activation="relu")(inputs)
+    outputs = layers.Dense(3)(layers.BatchNormalization()(x))
+    model = keras.Model(inputs, outputs)
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    attribution = xai.LRP(model, strict=True)(x, target=0)
+    np.testing.assert_allclose(attribution.score, model.predict(x, verbose=0)[:, 0], rtol=1e-5)
+
+
+def test_a_nested_model_equals_the_flat_one():
+    body = keras.Sequential([keras.Input((5,)), layers.Dense(6, activation="relu")], name="body")
+    head = keras.Sequential([keras.Input((6,)), layers.Dense(3, activation="softmax")])
+    inputs = keras.Input((5,))
+    nested = keras.Model(inputs, head(body(inputs)))
+    flat = keras.Sequential([keras.Input((5,)), *body.layers, *head.layers])
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    a, b = (xai.LRP(model, strict=True)(x) for model in (nested, flat))
+    np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_a_shared_layer_is_explained_per_call():
+    """A siamese net equals the net with two copies of the shared layer."""
+
+    def siamese(first, second):
+        left, right = keras.Input((4,)), keras.Input((4,))
+        merged = layers.Add()([first(left), second(right)])
+        return keras.Model([left, right], head(merged))
+
+    shared, head = layers.Dense(5, activation="relu"), layers.Dense(2)
+    model = siamese(shared, shared)
+    apart = siamese(shared, layers.Dense(5, activation="relu"))
+    apart.layers[3].set_weights(shared.get_weights())
+    x = [np.random.default_rng(i).normal(size=(3, 4)).astype("float32") for i in range(2)]
+    a, b = (xai.LRP(m, xai.rules.ZPlus())(x, target=1) for m in (model, apart))
+    np.testing.assert_array_equal(a.values[0], b.values[0])
+    np.testing.assert_array_equal(a.values[1], b.values[1])
+    np.testing.assert_allclose(a.residual, b.residual)
+
+
+def test_a_row_does_not_depend_on_its_batch():
+    explainer, x = xai.LRP(convolutional()), images(5)
+    alone = explainer(x[2:3], target=1)
+    # Convolutions of other batch sizes may sum in another order.
+    np.testing.assert_allclose(
+        explainer(x, target=1).values[2:3], alone.values, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_the_model_is_bit_equal_afterwards():
+    model = convolutional(activation="softmax")
+    before = [w.copy() for w in model.get_weights()]
+    config, nodes = model.get_config(), [len(layer._inbound_nodes) for layer in model.layers]
+    xai.LRP(model)(images())
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert model.get_config() == config
+    assert model.layers[-1].activation is keras.activations.softmax
+    assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
+
+
+def test_the_explainer_keeps_the_weights_it_was_made_with():
+    model, x = convolutional(), images()
+    explainer = xai.LRP(model)
+    before = explainer(x)
+    model.compile("sgd", "mse")
+    model.fit(x, np.zeros((3, 4)), verbose=0)
+    np.testing.assert_array_equal(explainer(x).values, before.values)
+    assert relative(xai.LRP(model)(x).score, before.score) > 1e-3
+
+
+def test_targets_choose_the_score():
+    model, x = convolutional(), images()
+    explainer, logits = xai.LRP(model), model.predict(images(), verbose=0)
+    np.testing.assert_allclose(explainer(x).score, logits.max(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        explainer(x, target=[0, 1, 2]).score, logits[np.arange(3), np.arange(3)], rtol=1e-5
+    )
+    margin = explainer(x, target=lambda scores: scores[:, 0] - scores[:, 1])
+    np.testing.assert_allclose(margin.score, logits[:, 0] - logits[:, 1], rtol=1e-4)
+    a, b = explainer(x, target=0), explainer(x, target=1)
+    assert relative(margin.values, a.values - b.values) < 1e-4
+
+
+def with_fallbacks():
+    inputs = keras.Input((6,))
+    x = layers.Dense(6, name="first")(inputs)
+    x = layers.Multiply(name="gate")([x, inputs])
+    return keras.Model(inputs, layers.Dense(2)(layers.LayerNormalization(name="norm")(x)))
+
+
+def test_strict_names_all_layers_without_a_rule_in_one_error():
+    with pytest.raises(ValueError, match=r"gate \(Multiply\), norm \(LayerNormalization\)"):
+        xai.LRP(with_fallbacks(), strict=True)
+
+
+def test_layers_without_a_rule_warn_once_and_keep_their_gradient():
+    with pytest.warns(UserWarning, match=r"gate \(Multiply\), norm") as caught:
+        explainer = xai.LRP(with_fallbacks())
+    assert len(caught) == 1
+    assert np.isfinite(explainer(np.ones((2, 6), "float32")).values).all()
+
+
+def test_a_hidden_softmax_is_no_elementwise_activation():
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(4, activation="softmax", name="gate"), layers.Dense(2)]
+    )
+    with pytest.raises(ValueError, match="gate/activation"):
+        xai.LRP(model, strict=True)
