@@ -14,19 +14,7 @@ import warnings
 import keras
 
 from kerasdl import keras_names, plugins
-
-BASES = {
-    "layer": keras.layers.Layer,
-    "loss": keras.losses.Loss,
-    "metric": keras.metrics.Metric,
-    "optimizer": keras.optimizers.Optimizer,
-    "schedule": keras.optimizers.schedules.LearningRateSchedule,
-    "initializer": keras.initializers.Initializer,
-    "regularizer": keras.regularizers.Regularizer,
-    "constraint": keras.constraints.Constraint,
-    "activation": None,  # a function
-    "callback": keras.callbacks.Callback,
-}
+from kerasdl.kinds import kind_of, refuse_lost_settings, require_kind
 
 
 class UnknownComponentError(KeyError, ValueError):
@@ -92,8 +80,8 @@ def register(component=None, *, package=None, renamed_from=()):
     """
     if component is None:
         return lambda target: register(target, package=package, renamed_from=renamed_from)
-    kind = _kind_of(component)
-    _refuse_lost_settings(component, kind)
+    kind = kind_of(component)
+    refuse_lost_settings(component, kind)
     package = _package_of(component, package)
     entry = Component(kind, f"{package}>{component.__name__}", component)
     old_names = [old if ">" in old else f"{package}>{old}" for old in renamed_from]
@@ -165,7 +153,7 @@ def names(kind=None, pattern="*"):
         pattern: A shell pattern such as `"*sgd*"`; case does not matter.
     """
     if kind is not None:
-        _require_kind(kind)
+        require_kind(kind)
     plugins.load_all()
     found = [entry.name for entry in _components.values() if kind in (None, entry.kind)]
     return sorted(
@@ -182,7 +170,7 @@ def describe(kind, name):
 
 
 def _find(kind, name):
-    _require_kind(kind)
+    require_kind(kind)
     if not isinstance(name, str):
         raise TypeError(f"A component's name is a string; received {name!r}.")
     found = _match(kind, name)
@@ -214,63 +202,6 @@ def _match(kind, name):
 
 def _plain(name):
     return name.replace("_", "").replace("-", "").lower()
-
-
-def _require_kind(kind):
-    if kind not in BASES:
-        raise ValueError(f"{kind!r} is no kind of component; the kinds are {', '.join(BASES)}.")
-
-
-def _kind_of(component):
-    if inspect.isclass(component):
-        for kind, base in BASES.items():
-            if base is not None and issubclass(component, base):
-                return kind
-    elif inspect.isfunction(component):
-        if len(_required_parameters(component)) == 1:
-            return "activation"
-        raise TypeError(
-            f"A registered function is an activation and takes one tensor; {component.__name__} "
-            f"takes {inspect.signature(component)}. Subclass keras.losses.Loss or "
-            "keras.metrics.Metric for a function of y_true and y_pred."
-        )
-    raise TypeError(
-        f"register takes a subclass of a Keras {', '.join(k for k in BASES if k != 'activation')} "
-        f"or an activation function; received {component!r}."
-    )
-
-
-def _required_parameters(function):
-    return [
-        parameter
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-
-
-def _refuse_lost_settings(component, kind):
-    """Refuses constructor arguments that no `get_config` knows of: Keras would drop them."""
-    if kind in ("activation", "callback", "layer"):  # Keras writes a layer's config by itself
-        return
-    lineage = component.__mro__
-    init_owner = next(cls for cls in lineage if "__init__" in vars(cls))
-    config_owner = next(cls for cls in lineage if "get_config" in vars(cls))
-    if lineage.index(init_owner) >= lineage.index(config_owner):
-        return
-    known = inspect.signature(config_owner.__init__).parameters
-    lost = [
-        parameter.name
-        for parameter in inspect.signature(init_owner.__init__).parameters.values()
-        if parameter.name not in known
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-    if lost:
-        raise TypeError(
-            f"{component.__name__} takes {', '.join(map(repr, lost))}, but defines no get_config: "
-            "a saved model would lose the setting. Define get_config to return "
-            "{**super().get_config(), " + ", ".join(f'"{n}": self.{n}' for n in lost) + "}."
-        )
 
 
 def _package_of(component, package):

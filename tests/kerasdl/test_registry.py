@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasdl
-from kerasdl import keras_names, registry
+from kerasdl import keras_names, kinds, registry
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def define(name="Halved", base=keras.losses.Loss, module="somewhere", **members)
 
 @pytest.mark.parametrize(
     ("kind", "base"),
-    [(kind, base) for kind, base in registry.BASES.items() if base is not None],
+    [(kind, base) for kind, base in kinds.BASES.items() if base is not None],
 )
 def test_the_kind_follows_from_the_keras_base_class(kind, base):
     component = kerasdl.register(define("Found", base, get_config=lambda self: {}), package="t")

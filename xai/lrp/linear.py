@@ -48,11 +48,11 @@ def can_fold(node, normalization):
 def affine(normalization, dtype):
     """Returns scale and shift of a BatchNormalization at inference, `(channels,)` each."""
     layer = normalization
-    scale = ops.rsqrt(ops.cast(layer.moving_variance, dtype) + layer.epsilon)
+    scale = ops.rsqrt(_detached(layer.moving_variance, dtype) + layer.epsilon)
     if layer.scale:
-        scale = scale * ops.cast(layer.gamma, dtype)
-    shift = -ops.cast(layer.moving_mean, dtype) * scale
-    return scale, shift + ops.cast(layer.beta, dtype) if layer.center else shift
+        scale = scale * _detached(layer.gamma, dtype)
+    shift = -_detached(layer.moving_mean, dtype) * scale
+    return scale, shift + _detached(layer.beta, dtype) if layer.center else shift
 
 
 def _detached(variable, dtype):
