@@ -55,7 +55,8 @@ def build_model(optimizer, initializer="kerasdl>GainInitializer", critic=0.1):
     x = keras.layers.Conv2D(64, 3, activation="relu", kernel_initializer=initializer)(x)
     x = keras.layers.Flatten()(keras.layers.MaxPooling2D()(x))
     features = keras.layers.Dense(64, activation="relu", kernel_initializer=initializer)(x)
-    forgetful = kerasdl.get("layer", "kerasdl>GradientReversal", factor=critic)(features)
+    forgetful = keras.layers.LayerNormalization()(features)  # bounds what the critic can gain
+    forgetful = kerasdl.get("layer", "kerasdl>GradientReversal", factor=critic)(forgetful)
     outputs = {
         "digit": keras.layers.Dense(CLASSES, name="digit")(features),
         "pen": keras.layers.Dense(1, name="pen")(forgetful),

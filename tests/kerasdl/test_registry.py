@@ -7,23 +7,7 @@ import numpy as np
 import pytest
 
 import kerasdl
-from kerasdl import keras_names, kinds, registry
-
-
-@pytest.fixture(autouse=True)
-def restored_registry():
-    """Undoes a test's registrations."""
-    tables = [registry._components, registry._old_names, keras.saving.get_custom_objects()]
-    tables += [
-        keras_names._string_table(module)
-        for module, has_table in keras_names._MODULES.values()
-        if has_table
-    ]
-    before = [dict(table) for table in tables]
-    yield
-    for table, entries in zip(tables, before, strict=True):
-        table.clear()
-        table.update(entries)
+from kerasdl import keras_names, kinds
 
 
 def define(name="Halved", base=keras.losses.Loss, module="somewhere", **members):
@@ -125,7 +109,7 @@ def test_a_wrong_name_lists_the_nearest_of_any_kind_and_keras_own():
 
 
 def test_a_name_near_to_nothing_still_lists_some_of_the_kind():
-    with pytest.raises(KeyError, match=r"Nearest: 'kerasdl>.* \(a loss\)"):
+    with pytest.raises(KeyError, match=r"Nearest: '.*>.*' \(a loss\)"):
         kerasdl.lookup("loss", "qqqqqq")
 
 

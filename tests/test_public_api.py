@@ -1,0 +1,128 @@
+"""The public surface: names and signatures that users and documents rely on."""
+
+import inspect
+
+import keras
+import pytest
+
+import kerasdl
+import tuning
+import xai
+
+SIGNATURES = {
+    kerasdl.register: "(component=None, *, package=None, renamed_from=())",
+    kerasdl.get: "(kind, name, **settings)",
+    kerasdl.lookup: "(kind, name)",
+    kerasdl.names: "(kind=None, pattern='*')",
+    kerasdl.describe: "(kind, name)",
+    kerasdl.load_model: "(filepath, custom_objects=None, compile=True, safe_mode=True)",
+    xai.LRP: "(model, composite='epsilon_plus', strict=False)",
+    xai.LRP.__call__: "(self, x, target=None)",
+    xai.rules.Epsilon: "(epsilon: float = 1e-06) -> None",
+    xai.rules.ZPlus: "() -> None",
+    xai.composites.epsilon_plus: "()",
+    xai.Composite: "(entries)",
+    xai.SampledShapley: (
+        "(model, baseline, players=None, output='auto', batch_size=None, seed=0)"
+    ),
+    xai.SampledShapley.__call__: (
+        "(self, x, target=None, evaluations=2048, method='auto', tolerance=None, progress=False)"
+    ),
+    xai.shapley.shapley_values: (
+        "(game, players, evaluations, method='auto', seed=0, tolerance=None)"
+    ),
+    xai.ActivationMaximization: (
+        "(model, prior, sharpness='auto', bounds=(0, 1), parameterization=None, transforms=(), "
+        "seed=0)"
+    ),
+    xai.ActivationMaximization.__call__: "(self, target, steps=256, progress=False)",
+    xai.explain: "(model, x, method='lrp', target=None, **settings)",
+    xai.Attribution.save: "(self, path)",
+    xai.Attribution.load: "(path)",
+    tuning.search: (
+        "(build, x, y, *, validation_data=None, validation_split=0.2, objective='val_loss', "
+        "strategy='bayesian', trials=20, directory='runs/digits', resume=True, seed=0, repeats=1, "
+        "time_limit=None, epochs=10, callbacks=(), progress=True)"
+    ),
+    tuning.Result.load: "(directory)",
+}
+
+EXPORTS = {
+    kerasdl: {"describe", "get", "load_model", "lookup", "names", "register"},
+    xai: {
+        "ActivationMaximization",
+        "Attribution",
+        "Composite",
+        "LRP",
+        "SampledShapley",
+        "composites",
+        "explain",
+        "plot",
+        "priors",
+        "rules",
+        "shapley",
+    },
+    tuning: {"Result", "choose", "search"},
+}
+
+FIRST_COMPONENTS = {
+    "kerasdl>LogisticLoss": "loss",
+    "kerasdl>LogCosh": "loss",
+    "kerasdl>GainInitializer": "initializer",
+    "kerasdl>EMAMomentumSGD": "optimizer",
+    "kerasdl>GradientReversal": "layer",
+    "kerasdl>MixedNorm": "regularizer",
+    "kerasdl>lecun_tanh": "activation",
+}
+
+
+@pytest.mark.parametrize("function", SIGNATURES, ids=lambda f: f"{f.__module__}.{f.__qualname__}")
+def test_signatures_are_as_agreed(function):
+    assert str(inspect.signature(function)) == SIGNATURES[function]
+
+
+@pytest.mark.parametrize("package", EXPORTS, ids=lambda package: package.__name__)
+def test_packages_export_what_was_agreed(package):
+    shelves = {name for name in package.__all__ if inspect.ismodule(getattr(package, name))}
+    if package is kerasdl:
+        assert set(package.__all__) - shelves == EXPORTS[package]
+    else:
+        assert set(package.__all__) == EXPORTS[package]
+    assert package.__all__ == sorted(package.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+
+
+def test_an_attribution_has_the_agreed_fields():
+    fields = {"values", "inputs", "target", "score", "base_score", "standard_error", "evaluations"}
+    fields |= {"layers", "method", "settings", "player_values"}
+    assert {field for field in xai.Attribution.__dataclass_fields__} == fields
+    assert isinstance(xai.Attribution.residual, property)
+
+
+def test_a_search_result_has_the_agreed_names():
+    for name in ("table", "best_model", "best_hyperparameters", "best_score", "trials"):
+        assert hasattr(tuning.Result, name), name
+
+
+@pytest.mark.parametrize("name", FIRST_COMPONENTS)
+def test_components_keep_their_names(name):
+    """A saved model holds these names: one that goes takes the user's file along."""
+    assert kerasdl.lookup(FIRST_COMPONENTS[name], name).__name__ == name.partition(">")[2]
+
+
+def test_the_search_is_a_function_whatever_was_imported_before():
+    import tuning.search
+
+    assert inspect.isfunction(tuning.search)
+
+
+def test_everything_public_has_a_docstring():
+    for package, names in EXPORTS.items():
+        for name in names:
+            assert inspect.getdoc(getattr(package, name)), f"{package.__name__}.{name}"
+
+
+def test_the_version_is_that_of_the_distribution():
+    from importlib.metadata import version
+
+    assert kerasdl.__version__ == version("kerasdl")
+    assert keras.__version__ >= "3.15"
