@@ -18,10 +18,24 @@ SIGNATURES = {
     kerasdl.load_model: "(filepath, custom_objects=None, compile=True, safe_mode=True)",
     xai.LRP: "(model, composite='epsilon_plus', strict=False)",
     xai.LRP.__call__: "(self, x, target=None)",
-    xai.rules.Epsilon: "(epsilon: float = 1e-06) -> None",
+    xai.rules.Zero: "() -> None",
+    xai.rules.Epsilon: "(epsilon: object = 1e-06) -> None",
+    xai.rules.Gamma: "(gamma: float = 0.25) -> None",
+    xai.rules.AlphaBeta: "(alpha: float = 2.0) -> None",
     xai.rules.ZPlus: "() -> None",
+    xai.rules.ZBox: "(low: object, high: object) -> None",
+    xai.rules.WSquare: "() -> None",
+    xai.rules.Flat: "() -> None",
+    xai.rules.Pass: "() -> None",
     xai.composites.epsilon_plus: "()",
-    xai.Composite: "(entries)",
+    xai.composites.epsilon_alpha2_beta1: "()",
+    xai.composites.epsilon_plus_flat: "()",
+    xai.composites.epsilon_alpha2_beta1_flat: "()",
+    xai.composites.epsilon_gamma_box: "(low, high, gamma=0.25, epsilon=1e-06)",
+    xai.composites.zero_epsilon_gamma: (
+        "(low=None, high=None, gamma=0.25, epsilon=None, split=(0.5, 0.8))"
+    ),
+    xai.Composite: "(entries: tuple, partial: bool = False) -> None",
     xai.SampledShapley: (
         "(model, baseline, players=None, output='auto', batch_size=None, seed=0)"
     ),

@@ -6,6 +6,7 @@ import keras
 from keras import tree
 
 from xai.lrp.linear import LinearMap, can_fold, is_weighted
+from xai.lrp.selectors import Place
 
 _POOLING = tuple(
     getattr(keras.layers, f"{scope}{kind}Pooling{rank}D")
@@ -57,6 +58,25 @@ def canonize(graph):
     return dataclasses.replace(graph, nodes=tuple(nodes))
 
 
+def weighted_places(graph):
+    """Returns, for each weighted node of a canonized graph, the place that selectors see."""
+    before = {}  # what precedes a tensor: layers, and the number of them on the longest way
+    nodes = {}
+    for node in graph.nodes:
+        known = [before.get(place, (frozenset(), 0)) for place in node.inputs]
+        layers = frozenset().union(*(layers for layers, _ in known))
+        depth = max((depth for _, depth in known), default=0)
+        if isinstance(node.operation, LinearMap):
+            nodes[node] = (layers, depth)
+            layers, depth = layers | {node.operation.layer}, depth + 1
+        before.update(dict.fromkeys(node.outputs, (layers, depth)))
+    depths = max((depth for _, depth in nodes.values()), default=-1) + 1
+    return {
+        node: Place(node.operation.layer, node.name, depth, depths, layers)
+        for node, (layers, depth) in nodes.items()
+    }
+
+
 def nonnegative_places(graph):
     """Returns the tensors of a canonized graph that are non-negative whatever the input is."""
     known = set()
@@ -67,9 +87,30 @@ def nonnegative_places(graph):
     return known
 
 
+def probed_places(graph, rules):
+    """Returns the tensors that may have relevance where they are zero.
+
+    A rule that probes gives it to its input; activations and layers that pass values on hand it
+    down to what they read, until a weighted layer redistributes it.
+    """
+    probed = set()
+    for node in reversed(graph.nodes):
+        if node in rules:
+            if rules[node].probes:
+                probed.update(node.inputs)
+        elif probed.intersection(node.outputs):
+            probed.update(node.inputs)
+    return probed
+
+
 def is_transparent(operation):
     """Whether the operation's own gradient distributes relevance as it should."""
-    return isinstance(operation, _TRANSPARENT) or _activation_name(operation) == "relu"
+    return isinstance(operation, _TRANSPARENT) or is_plain_relu(operation)
+
+
+def is_plain_relu(operation):
+    """Whether the operation is a ReLU without slope, threshold or bound."""
+    return _activation_name(operation) == "relu"
 
 
 def is_activation(operation):

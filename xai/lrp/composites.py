@@ -1,21 +1,29 @@
 """Composites: which rule each weighted layer gets."""
 
 import dataclasses
-import fnmatch
 
 import keras
 
 from xai.lrp.linear import CONVOLUTIONS
-from xai.lrp.rules import Epsilon, ZPlus
+from xai.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Relative, ZBox, Zero, ZPlus
+from xai.lrp.selectors import First, check_selector, selects
+
+_DENSE = (keras.layers.Dense,)
+_WEIGHTED = (*CONVOLUTIONS, *_DENSE)
 
 
-@dataclasses.dataclass(frozen=True, init=False)
+@dataclasses.dataclass(frozen=True)
 class Composite:
     """An assignment of rules to weighted layers; the first entry that matches a layer wins.
 
+    A layer that no entry matches gets `Zero()`: it keeps its own gradient.
+
     Args:
         entries: Pairs `(selector, rule)`. A selector is a layer class or a tuple of classes, a
-            pattern of layer names such as `"block1_*"`, or a callable `layer -> bool`.
+            pattern of layer names such as `"block1_*"`, a callable `layer -> bool`, `"first"`,
+            `"last"`, or a range of depths, counted in weighted layers: `range(0, 3)` from the
+            input, `slice(-2, None)` from the output, `(0.0, 0.5)` as shares of all.
+        partial: Whether entries may match no layer of a model; otherwise that is an error.
 
     Raises:
         TypeError: A selector of another kind, or something that is no rule.
@@ -25,20 +33,33 @@ class Composite:
     """
 
     entries: tuple
+    partial: bool = False
 
-    def __init__(self, entries):
-        entries = tuple((selector, rule) for selector, rule in entries)
+    def __post_init__(self):
+        """Makes the entries a tuple of checked pairs."""
+        entries = tuple((selector, rule) for selector, rule in self.entries)
         for selector, rule in entries:
-            _check_selector(selector)
+            check_selector(selector)
             check_rule(rule)
         object.__setattr__(self, "entries", entries)
 
-    def rule_for(self, layer, name):
-        """Returns the rule of a layer and the selector that chose it, or `(None, None)`."""
-        for selector, rule in self.entries:
-            if _matches(selector, layer, name):
-                return rule, selector
-        return None, None
+    def choose(self, places):
+        """Returns the index of the entry for each weighted layer, None where none matches.
+
+        Raises:
+            ValueError: An entry matches no layer at all.
+        """
+        matches = [[selects(selector, place) for place in places] for selector, _ in self.entries]
+        idle = [repr(self.entries[i][0]) for i, row in enumerate(matches) if not any(row)]
+        if idle and not self.partial:
+            names = ", ".join(place.name for place in places)
+            raise ValueError(
+                f"No weighted layer matches {', '.join(idle)}. The weighted layers are: {names}."
+            )
+        return [
+            next((entry for entry, row in enumerate(matches) if row[index]), None)
+            for index in range(len(places))
+        ]
 
 
 def epsilon_plus():
@@ -48,12 +69,102 @@ def epsilon_plus():
     layers at the top keeps what speaks against the class.
 
     Source: Kohlbrenner et al. 2020, Towards best practice in explaining neural network decisions
-    with LRP (IJCNN), "LRP-CMP"; zennit's EpsilonPlus.
+    with LRP (IJCNN); zennit's EpsilonPlus.
     """
-    return Composite([(CONVOLUTIONS, ZPlus()), (keras.layers.Dense, Epsilon())])
+    return _preset((CONVOLUTIONS, ZPlus()), (_DENSE, Epsilon()))
 
 
-PRESETS = {"epsilon_plus": epsilon_plus}
+def epsilon_alpha2_beta1():
+    """LRP-epsilon in dense layers, alpha-beta with 2 and 1 in convolutions.
+
+    Source: Kohlbrenner et al. 2020; zennit's EpsilonAlpha2Beta1.
+    """
+    return _preset((CONVOLUTIONS, AlphaBeta(2.0)), (_DENSE, Epsilon()))
+
+
+def epsilon_plus_flat():
+    """As `epsilon_plus`, with the flat rule in the first weighted layer.
+
+    Flat at the input makes the map as coarse as the first layer's receptive field, independent of
+    the pixels' values. Source: as `epsilon_plus`; zennit's EpsilonPlusFlat.
+    """
+    return _preset((First(_WEIGHTED), Flat()), *epsilon_plus().entries)
+
+
+def epsilon_alpha2_beta1_flat():
+    """As `epsilon_alpha2_beta1`, with the flat rule in the first weighted layer.
+
+    Source: Kohlbrenner et al. 2020; zennit's EpsilonAlpha2Beta1Flat.
+    """
+    return _preset((First(_WEIGHTED), Flat()), *epsilon_alpha2_beta1().entries)
+
+
+def epsilon_gamma_box(low, high, gamma=0.25, epsilon=1e-6):
+    """ZB in the first convolution, gamma in the others, epsilon in dense layers.
+
+    Args:
+        low: The least value of each input, a number or what broadcasts with a row.
+        high: The greatest.
+        gamma: See `Gamma`.
+        epsilon: See `Epsilon`.
+
+    Source: Montavon et al. 2019, Layer-wise relevance propagation: an overview; zennit's
+    EpsilonGammaBox.
+    """
+    return _preset(
+        (First(CONVOLUTIONS), ZBox(low, high)),
+        (CONVOLUTIONS, Gamma(gamma)),
+        (_DENSE, Epsilon(epsilon)),
+    )
+
+
+def zero_epsilon_gamma(low=None, high=None, gamma=0.25, epsilon=None, split=(0.5, 0.8)):
+    """The composite of three zones: gamma at the bottom, epsilon in the middle, zero at the top.
+
+    Near the output many concepts share few units; LRP-0 follows the function closely and keeps
+    them apart. In the middle, weights shared over space and stacked layers make gradients noisy;
+    epsilon absorbs weak and contradictory contributions. At the bottom the map should be smooth and
+    readable; gamma favours what speaks for the class. Pixels lie in a box, not on a half-line, so
+    zB takes the input where the box is known.
+
+    Args:
+        low: The least value of each input, or None to treat the input as any layer.
+        high: The greatest, given if and only if `low` is.
+        gamma: See `Gamma`.
+        epsilon: See `Epsilon`; default 0.25 times each layer's root mean square.
+        split: Where the middle and the top begin, as shares of the model's depth counted in
+            weighted layers.
+
+    Raises:
+        ValueError: Only one of `low` and `high`, or shares that are not `0 <= a <= b <= 1`.
+
+    Source: Montavon et al. 2019, section 10.3 and fig. 10.5.
+    """
+    middle, top = split
+    if not 0 <= middle <= top <= 1:
+        raise ValueError(f"split is two shares 0 <= middle <= top <= 1; received {split!r}.")
+    if (low is None) != (high is None):
+        raise ValueError(f"A box has a low and a high; received low={low!r}, high={high!r}.")
+    box = [] if low is None else [("first", ZBox(low, high))]
+    return _preset(
+        *box,
+        ((0.0, middle), Gamma(gamma)),
+        ((middle, top), Epsilon(Relative(0.25) if epsilon is None else epsilon)),
+        ((top, 1.0), Zero()),
+    )
+
+
+def _preset(*entries):
+    return Composite(entries, partial=True)
+
+
+PRESETS = {
+    "epsilon_plus": epsilon_plus,
+    "epsilon_alpha2_beta1": epsilon_alpha2_beta1,
+    "epsilon_plus_flat": epsilon_plus_flat,
+    "epsilon_alpha2_beta1_flat": epsilon_alpha2_beta1_flat,
+    "zero_epsilon_gamma": zero_epsilon_gamma,
+}
 
 
 def resolve(composite):
@@ -69,10 +180,11 @@ def resolve(composite):
         if composite not in PRESETS:
             raise ValueError(
                 f"No composite preset is called {composite!r}; this version has "
-                f"{', '.join(map(repr, PRESETS))}. Or pass xai.Composite([(selector, rule), ...])."
+                f"{', '.join(map(repr, PRESETS))}, and xai.composites those that need arguments. "
+                "Or pass xai.Composite([(selector, rule), ...])."
             )
         return PRESETS[composite]()
-    return Composite([(keras.layers.Layer, check_rule(composite))])
+    return _preset((keras.layers.Layer, check_rule(composite)))
 
 
 def check_rule(rule):
@@ -83,22 +195,3 @@ def check_rule(rule):
             f"received {rule!r}."
         )
     return rule
-
-
-def _check_selector(selector):
-    classes = selector if isinstance(selector, tuple) else (selector,)
-    if isinstance(selector, str) or callable(selector):
-        return
-    if not all(isinstance(cls, type) for cls in classes):
-        raise TypeError(
-            "A selector is a layer class, a tuple of classes, a pattern of layer names or a "
-            f"callable layer -> bool; received {selector!r}."
-        )
-
-
-def _matches(selector, layer, name):
-    if isinstance(selector, str):
-        return fnmatch.fnmatchcase(name, selector) or fnmatch.fnmatchcase(layer.name, selector)
-    if isinstance(selector, type | tuple):
-        return isinstance(layer, selector)
-    return selector(layer)

@@ -17,12 +17,19 @@ from kerasdl.backend import jit, vjp
 from xai import graph as graphs
 from xai.attribution import Attribution
 from xai.lrp import composites
-from xai.lrp.canonize import canonize, is_activation, is_transparent, nonnegative_places
+from xai.lrp.canonize import (
+    canonize,
+    is_activation,
+    is_plain_relu,
+    is_transparent,
+    nonnegative_places,
+    probed_places,
+    weighted_places,
+)
 from xai.lrp.linear import LinearMap
-from xai.lrp.rules import Epsilon
+from xai.lrp.rules import Zero
+from xai.lrp.steering import Site, floor, pass_on
 from xai.model import open_model, scorer
-
-_FLOOR = 1e-12
 
 
 class LRP:
@@ -58,7 +65,9 @@ class LRP:
         self._graph = canonize(self._open.graph)
         self._rules = _choose_rules(self._graph, self.composite)
         _report_fallbacks(self._graph, strict)
-        self._weights = _prepare(self._graph, self._rules)
+        self._probed = probed_places(self._graph, self._rules)
+        self._sites = _sites(self._graph, self._rules, self._probed)
+        self._weights = _prepare(self._graph, self._rules, self._sites)
         self._compiled = {}
 
     def __call__(self, x, target=None):
@@ -111,9 +120,14 @@ class LRP:
             classes = ops.where(classes < 0, predicted, classes)
             score, pull_scores = vjp(lambda values: score_of(values, classes), scores)
             gradients = pull_inputs(pull_scores(ops.ones_like(score)))
-            return tree.map_structure(ops.multiply, inputs, gradients), score, classes
+            relevances = tree.map_structure(self._times, self._graph.inputs, inputs, gradients)
+            return relevances, score, classes
 
         return relevance
+
+    def _times(self, place, values, gradient):
+        """Returns the relevance of a tensor; a probed one has some where its value is zero."""
+        return (floor(values) if place in self._probed else values) * gradient
 
     def _surrogate(self, weights, inputs):
         """Returns the model's scores, with the gradients that the rules prescribe."""
@@ -122,40 +136,51 @@ class LRP:
         def call(node, args, kwargs):
             rule = self._rules.get(node)
             if rule is not None:
-                return rule(node.operation, by_node[node], args[0])
-            if is_activation(node.operation) and not is_transparent(node.operation):
-                return _pass_on(node.operation, args[0])
+                return rule(node.operation, by_node[node], args[0], self._sites[node])
+            if is_activation(node.operation) and self._needs_passing(node):
+                return pass_on(node.operation(ops.stop_gradient(args[0])), args[0])
             with keras.StatelessScope(zip(_variables(node), by_node[node], strict=True)):
                 return graphs.call(node, args, kwargs)
 
         return self._graph.run(inputs, call)
 
-
-def _pass_on(activation, x):
-    """Returns `activation(x)` with the gradient that leaves its relevance to `x` unchanged."""
-    y = activation(x)
-    share = x * ops.stop_gradient(y / ops.where(ops.abs(x) < _FLOOR, _FLOOR, x))
-    return share + ops.stop_gradient(y - share)
+    def _needs_passing(self, node):
+        """Whether an activation's own gradient is not what passes relevance on unchanged."""
+        return not is_transparent(node.operation) or node.outputs[0] in self._probed
 
 
 def _choose_rules(graph, composite):
     """Returns the rule of each weighted node; LRP-0, its own gradient, where none matches."""
-    rules = {}
-    for node in graph.nodes:
-        if isinstance(node.operation, LinearMap):
-            rule, _ = composite.rule_for(node.operation.layer, node.name)
-            rules[node] = Epsilon(0.0) if rule is None else rule
-    return rules
+    places = weighted_places(graph)
+    entries = composite.choose(list(places.values()))
+    return {
+        node: Zero() if entry is None else composite.entries[entry][1]
+        for node, entry in zip(places, entries, strict=True)
+    }
 
 
-def _prepare(graph, rules):
-    """Returns what each node needs: its rule's weights, or copies of its variables."""
+def _sites(graph, rules, probed):
+    """Returns what the rule of each weighted node may take for granted."""
     nonnegative = nonnegative_places(graph)
+
+    def is_rectified(place):
+        readers = graph.readers(place)
+        return bool(readers) and all(
+            is_plain_relu(node.operation) and node.outputs[0] not in probed for node in readers
+        )
+
+    return {
+        node: Site(nonnegative.issuperset(node.inputs), is_rectified(node.outputs[0]))
+        for node in rules
+    }
+
+
+def _prepare(graph, rules, sites):
+    """Returns what each node needs: its rule's weights, or copies of its variables."""
     weights = []
     for node in graph.nodes:
         if node in rules:
-            known = nonnegative.issuperset(node.inputs)
-            weights.append(rules[node].prepare(*node.operation.weights(), known))
+            weights.append(rules[node].prepare(*node.operation.weights(), sites[node]))
         else:
             variables = [ops.stop_gradient(variable.value) for variable in _variables(node)]
             weights.append([ops.copy(value) for value in variables])

@@ -1,0 +1,5 @@
+"""The densities over inputs that `xai.ActivationMaximization` takes."""
+
+from xai.activation_maximization.priors import Gaussian, GaussianMixture, Prior
+
+__all__ = ["Gaussian", "GaussianMixture", "Prior"]
