@@ -4,7 +4,9 @@ The user's model is never changed: where a layer is to run without its activatio
 that shares its variables does so.
 """
 
+import collections
 import dataclasses
+import functools
 import inspect
 import itertools
 
@@ -52,7 +54,7 @@ class Node:
     kwargs: dict
     outputs: tuple
 
-    @property
+    @functools.cached_property
     def inputs(self):
         """The tensors that the call reads, flat."""
         leaves = tree.flatten((self.args, self.kwargs))
@@ -87,9 +89,14 @@ class Graph:
         """Returns the node that writes a tensor, or None for an input of the graph."""
         return next((node for node in self.nodes if place in node.outputs), None)
 
-    def readers(self, place):
-        """Returns the nodes that read a tensor."""
-        return [node for node in self.nodes if place in node.inputs]
+    @functools.cached_property
+    def readers(self):
+        """The nodes that read each tensor, by tensor."""
+        readers = collections.defaultdict(list)
+        for node in self.nodes:
+            for place in set(node.inputs):
+                readers[place].append(node)
+        return readers
 
 
 def call(node, args, kwargs):

@@ -1,11 +1,12 @@
 """The graph that LRP runs: linear maps made explicit, normalizations folded into them."""
 
 import dataclasses
+import itertools
 
 import keras
 from keras import tree
 
-from xai.lrp.linear import LinearMap, can_fold, is_weighted
+from xai.lrp.linear import LinearMap, linear_maps
 from xai.lrp.selectors import Place
 
 _POOLING = tuple(
@@ -40,22 +41,45 @@ _NOT_ELEMENTWISE = {"softmax", "log_softmax", "sparsemax", "glu"}
 
 
 def canonize(graph):
-    """Returns the graph with each weighted layer as a `LinearMap`, normalizations folded in."""
-    nodes = []
-    folded = {}  # the node of a normalization -> the node of the linear map before it
-    for node in graph.nodes:
-        normalization = _normalization_behind(node, graph)
-        if normalization is not None:
-            folded[normalization] = node
-        elif is_weighted(node.operation):
-            nodes.append(dataclasses.replace(node, operation=LinearMap(node.operation)))
-        elif node in folded:
-            linear = folded[node]
-            operation = LinearMap(linear.operation, node.operation)
-            nodes.append(dataclasses.replace(linear, operation=operation, outputs=node.outputs))
-        else:
-            nodes.append(node)
+    """Returns the graph with weighted layers as `LinearMap`s, normalizations folded into them."""
+    nodes = itertools.chain.from_iterable(_as_linear_maps(node) for node in graph.nodes)
+    graph = dataclasses.replace(graph, nodes=tuple(nodes))
+    folds = {node: _foldable_normalization(node, graph) for node in graph.nodes}
+    gone = set(folds.values())
+    nodes = [_folded(node, folds[node]) for node in graph.nodes if node not in gone]
     return dataclasses.replace(graph, nodes=tuple(nodes))
+
+
+def _as_linear_maps(node):
+    """Returns the node of a weighted layer as one node per linear map, any other as it is."""
+    maps = linear_maps(node.operation)
+    if len(maps) < 2:
+        return [dataclasses.replace(node, operation=maps[0]) if maps else node]
+    first, second = maps
+    between = dataclasses.replace(node.outputs[0], key=(node.outputs[0].key, "depthwise"))
+    return [
+        dataclasses.replace(node, operation=first, outputs=(between,)),
+        dataclasses.replace(node, operation=second, args=(between,), kwargs={}),
+    ]
+
+
+def _foldable_normalization(node, graph):
+    """Returns the BatchNormalization node that alone reads the output of a linear map, or None."""
+    place = node.outputs[0]
+    if not isinstance(node.operation, LinearMap) or place in tree.flatten(graph.outputs):
+        return None
+    readers = graph.readers[place]
+    if len(readers) != 1 or type(readers[0].operation) is not keras.layers.BatchNormalization:
+        return None
+    foldable = node.operation.can_fold(readers[0].operation, len(place.shape))
+    return readers[0] if foldable else None
+
+
+def _folded(node, normalization):
+    if normalization is None:
+        return node
+    operation = dataclasses.replace(node.operation, normalization=normalization.operation)
+    return dataclasses.replace(node, operation=operation, outputs=normalization.outputs)
 
 
 def weighted_places(graph):
@@ -128,13 +152,3 @@ def _activation_name(operation):
     elif isinstance(operation, _ACTIVATIONS):
         return type(operation).__name__
     return getattr(operation, "__name__", None)  # layers have none
-
-
-def _normalization_behind(node, graph):
-    """Returns the BatchNormalization node that alone reads the output of a weighted layer."""
-    if not is_weighted(node.operation) or node.outputs[0] in tree.flatten(graph.outputs):
-        return None
-    readers = graph.readers(node.outputs[0])
-    if len(readers) != 1 or type(readers[0].operation) is not keras.layers.BatchNormalization:
-        return None
-    return readers[0] if can_fold(node, readers[0].operation) else None

@@ -4,12 +4,11 @@ import dataclasses
 
 import keras
 
-from xai.lrp.linear import CONVOLUTIONS
+from xai.lrp.linear import CONVOLUTIONS, DENSE
 from xai.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Relative, ZBox, Zero, ZPlus
 from xai.lrp.selectors import First, check_selector, selects
 
-_DENSE = (keras.layers.Dense,)
-_WEIGHTED = (*CONVOLUTIONS, *_DENSE)
+_WEIGHTED = (*CONVOLUTIONS, *DENSE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +70,7 @@ def epsilon_plus():
     Source: Kohlbrenner et al. 2020, Towards best practice in explaining neural network decisions
     with LRP (IJCNN); zennit's EpsilonPlus.
     """
-    return _preset((CONVOLUTIONS, ZPlus()), (_DENSE, Epsilon()))
+    return _preset((CONVOLUTIONS, ZPlus()), (DENSE, Epsilon()))
 
 
 def epsilon_alpha2_beta1():
@@ -79,7 +78,7 @@ def epsilon_alpha2_beta1():
 
     Source: Kohlbrenner et al. 2020; zennit's EpsilonAlpha2Beta1.
     """
-    return _preset((CONVOLUTIONS, AlphaBeta(2.0)), (_DENSE, Epsilon()))
+    return _preset((CONVOLUTIONS, AlphaBeta(2.0)), (DENSE, Epsilon()))
 
 
 def epsilon_plus_flat():
@@ -114,7 +113,7 @@ def epsilon_gamma_box(low, high, gamma=0.25, epsilon=1e-6):
     return _preset(
         (First(CONVOLUTIONS), ZBox(low, high)),
         (CONVOLUTIONS, Gamma(gamma)),
-        (_DENSE, Epsilon(epsilon)),
+        (DENSE, Epsilon(epsilon)),
     )
 
 

@@ -164,7 +164,7 @@ def _sites(graph, rules, probed):
     nonnegative = nonnegative_places(graph)
 
     def is_rectified(place):
-        readers = graph.readers(place)
+        readers = graph.readers[place]
         return bool(readers) and all(
             is_plain_relu(node.operation) and node.outputs[0] not in probed for node in readers
         )

@@ -5,6 +5,24 @@ import dataclasses
 import keras
 from keras import ops
 
+from xai.lrp.steering import detached
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """How a Keras layer class maps linearly.
+
+    Attributes:
+        product: Function of layer, inputs and kernel: the layer's output without bias.
+        kernel: The attribute that holds the kernel.
+        outputs: Where the kernel has its output channels: `"last"`; `"before_last"`, as transposed
+            convolutions; `"last_two"`, as depthwise ones; or None, where they are no channels.
+    """
+
+    product: object
+    kernel: str = "kernel"
+    outputs: str | None = "last"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LinearMap:
@@ -12,56 +30,94 @@ class LinearMap:
 
     Attributes:
         layer: The Keras layer that holds kernel and bias.
+        family: How it maps.
         normalization: The BatchNormalization that follows it in the data flow, or None.
+        has_bias: Whether the layer's bias belongs to this map.
     """
 
     layer: object
+    family: Family
     normalization: object = None
+    has_bias: bool = True
 
     def weights(self):
         """Returns copies of the current kernel and bias (None without one), at least float32."""
-        dtype = "float64" if self.layer.variable_dtype == "float64" else "float32"
-        kernel = _detached(self.layer.kernel, dtype)
-        bias = None if self.layer.bias is None else _detached(self.layer.bias, dtype)
+        layer = self.layer
+        dtype = "float64" if layer.variable_dtype == "float64" else "float32"
+        kernel = detached(getattr(layer, self.family.kernel), dtype)
+        has_bias = self.has_bias and layer.bias is not None
+        bias = detached(layer.bias, dtype) if has_bias else None
         if self.normalization is None:
             return kernel, bias
         scale, shift = affine(self.normalization, dtype)
-        return kernel * scale, shift if bias is None else bias * scale + shift
+        return self._scaled(kernel, scale), shift if bias is None else bias * scale + shift
 
     def __call__(self, x, kernel, bias=None):
         """Returns the layer's map of `x` with other weights."""
-        z = _PRODUCTS[_family(self.layer)](self.layer, x, kernel)
-        return z if bias is None else z + _along_channels(self.layer, bias, len(z.shape))
+        z = self.family.product(self.layer, x, kernel)
+        return z if bias is None else z + self._along_channels(bias, len(z.shape))
+
+    def can_fold(self, normalization, rank):
+        """Whether a BatchNormalization on the map's output acts on its output channels."""
+        axis = normalization.axis % rank
+        return self.family.outputs is not None and axis == _channel_axis(self.layer, rank)
+
+    def _scaled(self, kernel, scale):
+        """Returns the kernel with each output channel scaled."""
+        if self.family.outputs == "before_last":
+            return kernel * scale[:, None]
+        if self.family.outputs == "last_two":
+            return kernel * ops.reshape(scale, kernel.shape[-2:])
+        return kernel * scale
+
+    def _along_channels(self, values, rank):
+        """Shapes a bias so that it broadcasts along the map's output."""
+        if self.family.outputs is None:
+            return values
+        shape = [1] * rank
+        shape[_channel_axis(self.layer, rank)] = -1
+        return ops.reshape(values, shape)
 
 
-def is_weighted(operation):
-    """Whether rules apply to an operation."""
-    return _family(operation) is not None
+def linear_maps(layer):
+    """Returns the linear maps that a weighted layer applies in turn; empty if it is none.
 
-
-def can_fold(node, normalization):
-    """Whether a BatchNormalization on a weighted node's output acts on its output channels."""
-    rank = len(node.outputs[0].shape)
-    return normalization.axis % rank == _channel_axis(node.operation, rank)
+    A layer whose class overrides `call`, or whose weights are quantized, is none.
+    """
+    base = next((cls for cls in (*_FAMILIES, *_SEPARABLE) if isinstance(layer, cls)), None)
+    if base is None or type(layer).call is not base.call:
+        return ()
+    if getattr(layer, "quantization_mode", None) is not None:
+        return ()
+    if base in _SEPARABLE:
+        return (
+            LinearMap(layer, _DEPTHWISE_PART, has_bias=False),
+            LinearMap(layer, _POINTWISE_PART),
+        )
+    return (LinearMap(layer, _FAMILIES[base]),)
 
 
 def affine(normalization, dtype):
     """Returns scale and shift of a BatchNormalization at inference, `(channels,)` each."""
     layer = normalization
-    scale = ops.rsqrt(_detached(layer.moving_variance, dtype) + layer.epsilon)
+    scale = ops.rsqrt(detached(layer.moving_variance, dtype) + layer.epsilon)
     if layer.scale:
-        scale = scale * _detached(layer.gamma, dtype)
-    shift = -_detached(layer.moving_mean, dtype) * scale
-    return scale, shift + _detached(layer.beta, dtype) if layer.center else shift
+        scale = scale * detached(layer.gamma, dtype)
+    shift = -detached(layer.moving_mean, dtype) * scale
+    return scale, shift + detached(layer.beta, dtype) if layer.center else shift
 
 
-def _detached(variable, dtype):
-    """Copies a variable's value, which JAX frees and torch changes when training goes on."""
-    return ops.stop_gradient(ops.copy(ops.cast(variable, dtype)))
+def _channel_axis(layer, rank):
+    first = getattr(layer, "data_format", "channels_last") == "channels_first"
+    return 1 if first else rank - 1
 
 
 def _dense(layer, x, kernel):
     return ops.matmul(x, kernel)
+
+
+def _einsum(layer, x, kernel):
+    return ops.einsum(layer.equation, x, kernel)
 
 
 def _convolution(layer, x, kernel):
@@ -74,29 +130,48 @@ def _convolution(layer, x, kernel):
     return ops.conv(x, kernel, list(layer.strides), padding, layer.data_format, layer.dilation_rate)
 
 
-_PRODUCTS = {
-    keras.layers.Dense: _dense,
-    keras.layers.Conv1D: _convolution,
-    keras.layers.Conv2D: _convolution,
-    keras.layers.Conv3D: _convolution,
+def _transposed(layer, x, kernel):
+    return ops.conv_transpose(
+        x,
+        kernel,
+        list(layer.strides),
+        layer.padding,
+        layer.output_padding,
+        layer.data_format,
+        layer.dilation_rate,
+    )
+
+
+def _depthwise(layer, x, kernel):
+    return ops.depthwise_conv(
+        x, kernel, layer.strides, layer.padding, layer.data_format, layer.dilation_rate
+    )
+
+
+def _pointwise(layer, x, kernel):
+    return ops.conv(x, kernel, 1, "valid", layer.data_format)
+
+
+_CONVOLUTION = Family(_convolution)
+_TRANSPOSED = Family(_transposed, outputs="before_last")
+_DEPTHWISE = Family(_depthwise, outputs="last_two")
+_DEPTHWISE_PART = Family(_depthwise, "depthwise_kernel", "last_two")
+_POINTWISE_PART = Family(_pointwise, "pointwise_kernel")
+
+_FAMILIES = {
+    keras.layers.Dense: Family(_dense),
+    keras.layers.EinsumDense: Family(_einsum, outputs=None),
+    keras.layers.Conv1D: _CONVOLUTION,
+    keras.layers.Conv2D: _CONVOLUTION,
+    keras.layers.Conv3D: _CONVOLUTION,
+    keras.layers.Conv1DTranspose: _TRANSPOSED,
+    keras.layers.Conv2DTranspose: _TRANSPOSED,
+    keras.layers.Conv3DTranspose: _TRANSPOSED,
+    keras.layers.DepthwiseConv1D: _DEPTHWISE,
+    keras.layers.DepthwiseConv2D: _DEPTHWISE,
 }
 
-CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 
-
-def _family(operation):
-    """The Keras class whose `call` the operation runs, None if no linear map of it is known."""
-    families = (cls for cls in _PRODUCTS if isinstance(operation, cls))
-    return next((cls for cls in families if type(operation).call is cls.call), None)
-
-
-def _channel_axis(layer, rank):
-    first = getattr(layer, "data_format", "channels_last") == "channels_first"
-    return 1 if first else rank - 1
-
-
-def _along_channels(layer, values, rank):
-    """Shapes `(channels,)` so that it broadcasts along the layer's output."""
-    shape = [1] * rank
-    shape[_channel_axis(layer, rank)] = -1
-    return ops.reshape(values, shape)
+CONVOLUTIONS = (*(cls for cls in _FAMILIES if "Conv" in cls.__name__), *_SEPARABLE)
+DENSE = (keras.layers.Dense, keras.layers.EinsumDense)

@@ -30,6 +30,11 @@ class Site:
     rectified: bool = False
 
 
+def detached(variable, dtype):
+    """Copies a variable's value, which JAX frees and torch changes when training goes on."""
+    return ops.stop_gradient(ops.copy(ops.cast(variable, dtype)))
+
+
 def floor(x):
     """Moves values closer to zero than 1e-12 to that distance; zero itself counts as positive."""
     return ops.where(ops.abs(x) < _FLOOR, ops.where(x < 0, -_FLOOR, _FLOOR), x)
