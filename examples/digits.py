@@ -13,6 +13,7 @@ import sys
 import time
 
 import keras
+import keras_tuner
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -30,7 +31,7 @@ model = kerasdl.load_model(f"{folder}/best.keras")
 with np.load(f"{folder}/check.npz") as check:
     difference = np.abs(model.predict(check["x"], verbose=0)["digit"] - check["scores"]).max()
 print(f"largest difference of a score after reloading: {difference:.1e}")
-sys.exit(difference > 1e-4)
+sys.exit(int(difference > 1e-4))
 """
 
 
@@ -95,7 +96,7 @@ def search(data, trials, epochs, folder):
         build_trial,
         x_train,
         y_train,
-        objective="val_digit_categorical_accuracy",
+        objective=keras_tuner.Objective("val_digit_categorical_accuracy", "max"),
         strategy="random",
         trials=trials,
         epochs=epochs,

@@ -3,11 +3,14 @@
 >>> model.compile(optimizer="kerasdl>EMAMomentumSGD", loss="kerasdl>LogCosh")
 """
 
+from kerasdl import keras_names
 from kerasdl.registry import describe, get, lookup, names, register
 from kerasdl.saving import load_model
 
 # The shelves: importing them registers their components.
 from kerasdl import activations, initializers, layers, losses, optimizers, regularizers  # isort: skip
+
+keras_names.mend_compile_from_config()
 
 __version__ = "0.1.0"
 

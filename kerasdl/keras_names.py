@@ -1,6 +1,7 @@
 """Makes `"package>Name"` known to Keras: for saving, for loading, and as a string."""
 
 import difflib
+import functools
 import importlib
 import inspect
 import warnings
@@ -33,6 +34,40 @@ def install(name, kind, component):
         table = _string_table(module)
         if table is not None:
             table[name] = component
+
+
+def mend_compile_from_config():
+    """Makes Keras load losses and metrics that were given to `compile` as registered names.
+
+    Keras 3.15 saves such a name as a string and, as it is registered, loads the class in its
+    place: the loaded model trains, but cannot be saved again. Here the names are spelled out, as
+    the configuration of an instance, before Keras reads them.
+    """
+    original = keras.Model.compile_from_config
+
+    @functools.wraps(original)
+    def compile_from_config(self, config):
+        getters = {
+            "loss": keras.losses.get,
+            "metrics": keras.metrics.get,
+            "weighted_metrics": keras.metrics.get,
+        }
+        spelled_out = {
+            key: _spelled_out(config[key], get) for key, get in getters.items() if key in config
+        }
+        return original(self, {**config, **spelled_out})
+
+    keras.Model.compile_from_config = compile_from_config
+
+
+def _spelled_out(value, get):
+    if isinstance(value, str) and value in keras.saving.get_custom_objects():
+        return keras.saving.serialize_keras_object(get(value))
+    if isinstance(value, list):
+        return [_spelled_out(item, get) for item in value]
+    if isinstance(value, dict) and "class_name" not in value:
+        return {key: _spelled_out(item, get) for key, item in value.items()}
+    return value
 
 
 def nearest_built_in(short_name, kind):

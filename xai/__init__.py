@@ -6,7 +6,8 @@
 
 import importlib
 
-from xai import composites, rules, shapley
+from xai import composites, priors, rules, shapley
+from xai.activation_maximization import ActivationMaximization
 from xai.attribution import Attribution
 from xai.explain import explain
 from xai.lrp import LRP

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-import os
-import tempfile
 
 import numpy as np
 from keras import tree
+
+from xai.npz import save_npz
 
 _FORMAT = "kerasdl attribution 1"
 
@@ -65,23 +65,13 @@ class Attribution:
             ValueError: `path` does not end in `.npz`.
             OSError: The directory does not exist or cannot be written.
         """
-        path = os.fspath(path)
-        if not path.endswith(".npz"):
-            raise ValueError(f"An attribution is saved as .npz; received {path!r}.")
         arrays = {}
         record = {
             field.name: _pack(getattr(self, field.name), arrays)
             for field in dataclasses.fields(self)
         }
-        arrays["record"] = np.array(json.dumps({"format": _FORMAT, **record}))
-        handle, beside = tempfile.mkstemp(".npz", dir=os.path.dirname(path) or ".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, **arrays)
-            os.replace(beside, path)
-        except BaseException:
-            os.unlink(beside)
-            raise
+        record = np.array(json.dumps({"format": _FORMAT, **record}))
+        save_npz(path, {"record": record, **arrays})
 
     @classmethod
     def load(cls, path):

@@ -53,6 +53,25 @@ def test_plain_keras_loads_our_components_in_a_fresh_process(fresh_process, tmp_
     np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "losses", ["kerasdl>LogCosh", ["kerasdl>LogCosh", "mse"], {"a": "kerasdl>LogCosh", "b": "mse"}]
+)
+def test_a_loss_given_by_name_survives_loading_and_saving_again(tmp_path, losses):
+    inputs = keras.Input((2,))
+    outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in "ab"}
+    outputs = {str: outputs["a"], list: list(outputs.values()), dict: outputs}[type(losses)]
+    model = keras.Model(inputs, outputs)
+    model.compile("kerasdl>EMAMomentumSGD", losses)
+    model.optimizer.build(model.trainable_variables)
+    x = np.ones((4, 2))
+    targets = keras.tree.map_structure(lambda _: np.ones((4, 1)), outputs)
+    expected = model.evaluate(x, targets, verbose=0)
+    for round_trip in range(2):
+        model.save(tmp_path / f"{round_trip}.keras")
+        model = keras.saving.load_model(tmp_path / f"{round_trip}.keras")
+        np.testing.assert_allclose(model.evaluate(x, targets, verbose=0), expected, rtol=1e-6)
+
+
 def test_load_model_imports_the_plugin_that_declares_a_component(fresh_process, acme, tmp_path):
     path = str(tmp_path / "model.keras")
     fresh_process(

@@ -1,0 +1,31 @@
+"""Writing records as `.npz` files that are whole or not there."""
+
+import os
+import uuid
+
+import numpy as np
+
+
+def save_npz(path, arrays):
+    """Writes arrays to an `.npz` file beside `path` and renames it: an interruption loses nothing.
+
+    Args:
+        path: Where to write, ending in `.npz`.
+        arrays: The arrays by name, none of them of objects.
+
+    Raises:
+        ValueError: `path` has another suffix.
+        OSError: The directory does not exist or cannot be written.
+    """
+    path = os.fspath(path)
+    if not path.endswith(".npz"):
+        raise ValueError(f"Records are saved as .npz; received {path!r}.")
+    beside = f"{path}.{uuid.uuid4().hex}"
+    try:
+        with open(beside, "xb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(beside, path)
+    except BaseException:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
