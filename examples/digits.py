@@ -13,7 +13,6 @@ import sys
 import time
 
 import keras
-import keras_tuner
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -96,7 +95,7 @@ def search(data, trials, epochs, folder):
         build_trial,
         x_train,
         y_train,
-        objective=keras_tuner.Objective("val_digit_categorical_accuracy", "max"),
+        objective=("val_digit_categorical_accuracy", "max"),
         strategy="random",
         trials=trials,
         epochs=epochs,
