@@ -9,26 +9,15 @@ Source: Shrikumar et al. 2016 (LRP-0 equals gradient x input on ReLU nets) and A
 
 import warnings
 
-import keras
 import numpy as np
 from keras import ops, tree
 
 from kerasdl.backend import jit, vjp
-from xai import graph as graphs
 from xai.attribution import Attribution
 from xai.lrp import composites
-from xai.lrp.canonize import (
-    canonize,
-    is_activation,
-    is_plain_relu,
-    is_transparent,
-    nonnegative_places,
-    probed_places,
-    weighted_places,
-)
-from xai.lrp.linear import LinearMap
-from xai.lrp.rules import Zero
-from xai.lrp.steering import Site, floor, pass_on
+from xai.lrp.canonize import canonize
+from xai.lrp.plan import plan
+from xai.lrp.steering import floor
 from xai.model import open_model, scorer
 
 
@@ -63,11 +52,9 @@ class LRP:
         self.composite = composites.resolve(composite)
         self._open = open_model(model)
         self._graph = canonize(self._open.graph)
-        self._rules = _choose_rules(self._graph, self.composite)
-        _report_fallbacks(self._graph, strict)
-        self._probed = probed_places(self._graph, self._rules)
-        self._sites = _sites(self._graph, self._rules, self._probed)
-        self._weights = _prepare(self._graph, self._rules, self._sites)
+        self._steps, self._probed = plan(self._graph, self.composite)
+        _report_fallbacks(self._steps, strict)
+        self._weights = [step.weights for step in self._steps.values()]
         self._compiled = {}
 
     def __call__(self, x, target=None):
@@ -132,84 +119,25 @@ class LRP:
     def _surrogate(self, weights, inputs):
         """Returns the model's scores, with the gradients that the rules prescribe."""
         by_node = dict(zip(self._graph.nodes, weights, strict=True))
-
-        def call(node, args, kwargs):
-            rule = self._rules.get(node)
-            if rule is not None:
-                return rule(node.operation, by_node[node], args[0], self._sites[node])
-            if is_activation(node.operation) and self._needs_passing(node):
-                return pass_on(node.operation(ops.stop_gradient(args[0])), args[0])
-            with keras.StatelessScope(zip(_variables(node), by_node[node], strict=True)):
-                return graphs.call(node, args, kwargs)
-
-        return self._graph.run(inputs, call)
-
-    def _needs_passing(self, node):
-        """Whether an activation's own gradient is not what passes relevance on unchanged."""
-        return not is_transparent(node.operation) or node.outputs[0] in self._probed
-
-
-def _choose_rules(graph, composite):
-    """Returns the rule of each weighted node; LRP-0, its own gradient, where none matches."""
-    places = weighted_places(graph)
-    entries = composite.choose(list(places.values()))
-    return {
-        node: Zero() if entry is None else composite.entries[entry][1]
-        for node, entry in zip(places, entries, strict=True)
-    }
-
-
-def _sites(graph, rules, probed):
-    """Returns what the rule of each weighted node may take for granted."""
-    nonnegative = nonnegative_places(graph)
-
-    def is_rectified(place):
-        readers = graph.readers[place]
-        return bool(readers) and all(
-            is_plain_relu(node.operation) and node.outputs[0] not in probed for node in readers
+        return self._graph.run(
+            inputs, lambda node, args, kwargs: self._steps[node].run(by_node[node], args, kwargs)
         )
 
-    return {
-        node: Site(nonnegative.issuperset(node.inputs), is_rectified(node.outputs[0]))
-        for node in rules
-    }
 
-
-def _prepare(graph, rules, sites):
-    """Returns what each node needs: its rule's weights, or copies of its variables."""
-    weights = []
-    for node in graph.nodes:
-        if node in rules:
-            weights.append(rules[node].prepare(*node.operation.weights(), sites[node]))
-        else:
-            variables = [ops.stop_gradient(variable.value) for variable in _variables(node)]
-            weights.append([ops.copy(value) for value in variables])
-    return weights
-
-
-def _variables(node):
-    return getattr(node.operation, "variables", [])
-
-
-def _report_fallbacks(graph, strict):
+def _report_fallbacks(steps, strict):
     """Names all layers without a rule in one error or one warning."""
-    names = [
+    names = ", ".join(
         f"{node.name} ({type(node.operation).__name__})"
-        for node in graph.nodes
-        if not (
-            isinstance(node.operation, LinearMap)
-            or is_transparent(node.operation)
-            or is_activation(node.operation)
-        )
-    ]
+        for node, step in steps.items()
+        if step.is_fallback
+    )
     if names and strict:
         raise ValueError(
-            f"LRP has no rule for {', '.join(names)}. Pass strict=False to let them keep their own "
-            "gradient."
+            f"LRP has no rule for {names}. Pass strict=False to let them keep their own gradient."
         )
     if names:
         warnings.warn(
-            f"LRP has no rule for {', '.join(names)}: their own gradient is used, and relevance "
-            "may not be conserved there.",
+            f"LRP has no rule for {names}: their own gradient is used, and relevance may not be "
+            "conserved there.",
             stacklevel=3,
         )

@@ -1,0 +1,127 @@
+"""What LRP makes of operations without a kernel.
+
+Most pass values on, sum or choose: their own gradient is the rule. Elementwise activations pass
+relevance on unchanged. Products of two activations, and what scales by statistics of its input,
+would count relevance twice by their own gradient; `products.py` and `normalizations.py` mend it.
+"""
+
+import keras
+
+_RANKS = ("1D", "2D", "3D")
+
+
+def _layers(names):
+    """Returns Keras' layer classes of these names, `{}` standing for 1D, 2D and 3D."""
+    spelled = [name.format(rank) for name in names.split() for rank in _RANKS]
+    return tuple(getattr(keras.layers, name) for name in dict.fromkeys(spelled))
+
+
+def _names(text):
+    return frozenset(text.split())
+
+
+# Non-negative wherever their inputs are.
+_KEEP_SIGN = _layers(
+    "MaxPooling{} AveragePooling{} GlobalMaxPooling{} GlobalAveragePooling{} "
+    "AdaptiveMaxPooling{} AdaptiveAveragePooling{} ZeroPadding{} Cropping{} UpSampling{} "
+    "SpatialDropout{} Dropout AlphaDropout GaussianDropout ActivityRegularization Identity "
+    "Add Average Concatenate Maximum Minimum Flatten Reshape Permute RepeatVector"
+)
+_TRANSPARENT = (*_KEEP_SIGN, *_layers("Subtract BatchNormalization GaussianNoise"))
+
+_SCALINGS = (keras.layers.Rescaling, keras.layers.Normalization)
+
+# The same among `keras.ops`, whose classes are private: by name.
+_OPS_KEEP_SIGN = _names(
+    "Add Amax Append Average AdaptiveAveragePool AdaptiveMaxPool AveragePool BroadcastTo Cast "
+    "Concatenate Copy Cumsum DepthToSpace Diagonal Dstack ExpandDims Flip Fliplr Flipud GetItem "
+    "Hsplit Hstack Max MaxPool Maximum Mean Min Minimum Moveaxis Pad Ravel Repeat Reshape "
+    "Resize Roll Rot90 Slice SpaceToDepth Split Squeeze Stack Sum Swapaxes Take Tile Transpose "
+    "Unstack Vsplit Vstack"
+)
+_OPS_TRANSPARENT = _OPS_KEEP_SIGN | {"Negative", "Subtract"}
+
+_ACTIVATION_OPS = _names(
+    "Celu Elu Gelu HardShrink HardSigmoid HardSilu HardTanh LeakyRelu LogSigmoid Relu Relu6 "
+    "Selu Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Squareplus Tanh "
+    "TanhShrink Threshold Exp Mish"
+)
+_NOT_ELEMENTWISE = _names("softmax log_softmax sparsemax glu")
+_NONNEGATIVE = _names(
+    "relu Relu relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid softplus "
+    "Softplus softmax Softmax exponential Exp"
+)
+_BOUNDED = _names(
+    "relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid softmax Softmax"
+)
+
+
+def keeps_sign(operation):
+    """Whether outputs are non-negative wherever inputs are."""
+    return isinstance(operation, _KEEP_SIGN) or op_name(operation) in _OPS_KEEP_SIGN
+
+
+def is_nonnegative(operation):
+    """Whether outputs are never negative."""
+    return activation_name(operation) in _NONNEGATIVE
+
+
+def is_bounded(operation):
+    """Whether an activation's outputs lie between zero and a bound, as those of a gate do."""
+    return activation_name(operation) in _BOUNDED
+
+
+def is_transparent(operation):
+    """Whether the operation's own gradient distributes relevance as it should."""
+    known = isinstance(operation, _TRANSPARENT) or op_name(operation) in _OPS_TRANSPARENT
+    return known or is_plain_relu(operation)
+
+
+def is_plain_relu(operation):
+    """Whether the operation is a ReLU without slope, threshold or bound."""
+    return activation_name(operation) in ("relu", "Relu")
+
+
+def is_activation(operation):
+    """Whether the operation is an elementwise activation, which passes relevance on unchanged."""
+    name = activation_name(operation)
+    return name is not None and name.lower() not in _NOT_ELEMENTWISE
+
+
+def is_scaling(operation):
+    """Whether the operation is elementwise affine preprocessing, offset or not."""
+    return isinstance(operation, _SCALINGS)
+
+
+def is_softmax(operation):
+    """Whether the operation is a softmax."""
+    return activation_name(operation) in ("softmax", "Softmax")
+
+
+def activation_name(operation):
+    """Returns the name of the activation that an operation applies, None if it is none.
+
+    A ReLU layer with a slope or threshold is `"leaky_relu"`, one with a bound `"bounded_relu"`.
+    """
+    if type(operation) is keras.layers.ReLU or op_name(operation) == "ReLU":
+        return _relu_name(operation)
+    if type(operation) is keras.layers.Activation:
+        operation = operation.activation
+    elif isinstance(operation, _layers("ELU LeakyReLU PReLU Softmax")):
+        return type(operation).__name__
+    if op_name(operation) in _ACTIVATION_OPS | {"Softmax", "LogSoftmax", "Sparsemax", "Glu"}:
+        return op_name(operation)
+    return getattr(operation, "__name__", None)  # a function; layers and operations have none
+
+
+def op_name(operation):
+    """Returns the class name of a `keras.ops` operation, None for anything else."""
+    cls = type(operation)
+    private = ("keras.src.ops.", "keras.src.activations.")
+    return cls.__name__ if cls.__module__.startswith(private) else None
+
+
+def _relu_name(layer):
+    if layer.negative_slope or layer.threshold:
+        return "leaky_relu"
+    return "relu" if layer.max_value is None else "bounded_relu"
