@@ -116,11 +116,10 @@ class Gamma:
     def prepare(self, kernel, bias, site):
         """Returns the layer's weights, and those with one sign favoured."""
         g = self.gamma
-        weights = {"kernel": kernel, "bias": bias, "up": [kernel + g * _positive(kernel)]}
-        weights["up"].append(None if bias is None else bias + g * _positive(bias))
+        both = [weight for weight in (kernel, bias) if weight is not None]
+        weights = {"kernel": kernel, "bias": bias, "up": [w + g * _positive(w) for w in both]}
         if not (site.nonnegative and site.rectified):
-            weights["down"] = [kernel + g * _negative(kernel)]
-            weights["down"].append(None if bias is None else bias + g * _negative(bias))
+            weights["down"] = [w + g * _negative(w) for w in both]
         return weights
 
     def __call__(self, linear, weights, x, site):
@@ -239,7 +238,7 @@ class WSquare:
 
     def prepare(self, kernel, bias, site):
         """Returns the layer's weights and their squares."""
-        squares = [ops.square(kernel), None if bias is None else ops.square(bias)]
+        squares = [None if weight is None else ops.square(weight) for weight in (kernel, bias)]
         return {"kernel": kernel, "bias": bias, "squares": squares}
 
     def __call__(self, linear, weights, x, site):

@@ -1,0 +1,453 @@
+"""Activation maximization: the laws of its maximum, and what is refused at the door."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from xai import priors
+from xai.activation_maximization import ActivationMaximization
+
+MEAN = np.array([0.2, -0.1, 0.3, 0.0])
+
+
+def gaussian(mean=MEAN, spread=1.0, rows=0):
+    """A Gaussian prior with a known covariance whose elements are correlated."""
+    factors = spread * np.random.default_rng(0).normal(size=(mean.size, mean.size))
+    covariance = factors @ factors.T + 0.1 * np.eye(mean.size)
+    held_out = np.zeros((rows, *mean.shape))
+    return priors.Gaussian(
+        mean=mean, covariance=covariance, low=mean - 1, high=mean + 1, held_out=held_out
+    )
+
+
+def linear(activation="softmax", classes=3, seed=0):
+    random = np.random.default_rng(seed)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(classes, activation=activation)])
+    model.set_weights([random.normal(size=(4, classes)), random.normal(size=classes)])
+    return model
+
+
+def convolutional(classes=3):
+    return keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            layers.Conv2D(4, 3, activation="relu", bias_initializer="normal"),
+            layers.Flatten(),
+            layers.Dense(classes, kernel_initializer="normal"),
+        ]
+    )
+
+
+def images(rows=60):
+    return np.random.default_rng(0).uniform(size=(rows, 4, 4, 1))
+
+
+def maximizer(model, prior, **settings):
+    return ActivationMaximization(model, prior, **{"bounds": (-20, 20), **settings})
+
+
+def log_softmax(logits):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def linear_logits(model, x):
+    kernel, bias = map(np.float64, model.get_weights())
+    return x.reshape(len(x), -1) @ kernel + bias, kernel
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 1, 10])
+def test_at_the_maximum_the_class_gradient_balances_that_of_a_gaussian(sharpness):
+    """x = mean + sharpness * covariance @ gradient of log p(class | x)."""
+    model, prior = linear(), gaussian()
+    maximize = maximizer(model, prior, sharpness=sharpness, bounds=(-np.inf, np.inf))
+    result = maximize(range(3), steps=400)
+    logits, kernel = linear_logits(model, result.inputs)
+    gradient = kernel.T - np.exp(log_softmax(logits)) @ kernel.T
+    expected = MEAN + sharpness * gradient @ prior.covariance
+    # Near the maximum the objective is flat: a float32 rounding of it, 1e-6, moves x by its root.
+    np.testing.assert_allclose(result.inputs, expected, atol=5e-3)
+    assert result.converged.all()
+
+
+@pytest.mark.parametrize("sharpness", [1, 20])
+def test_the_class_term_pays_for_the_distance_from_the_mean(sharpness):
+    """Half the squared Mahalanobis distance is at most -sharpness * log p(class | mean)."""
+    model, prior = linear(), gaussian()
+    maximize = maximizer(model, prior, sharpness=sharpness)
+    logits, _ = linear_logits(model, MEAN[None])
+    for steps in (1, 7, 64):
+        difference = maximize(range(3), steps=steps).inputs - MEAN
+        precision = np.linalg.inv(prior.covariance)
+        squared = np.einsum("bi,ij,bj->b", difference, precision, difference)
+        assert (squared / 2 <= -sharpness * log_softmax(logits)[0] + 1e-5).all()
+        assert squared.max() > 0
+
+
+def test_both_terms_are_those_of_the_returned_inputs():
+    model, prior = linear(), gaussian()
+    result = maximizer(model, prior, sharpness=2)(range(3))
+    logits, _ = linear_logits(model, result.inputs)
+    np.testing.assert_allclose(result.log_probability, np.diag(log_softmax(logits)), atol=1e-5)
+    np.testing.assert_array_equal(result.log_prior, prior.log_prob(result.inputs))
+    np.testing.assert_allclose(result.probability, np.exp(result.log_probability))
+
+
+def test_nothing_on_the_way_was_better_than_what_is_returned():
+    result = maximizer(linear(), gaussian(), sharpness=5)([0, 1, 2], steps=45)
+    way = 5 * result.history["log_probability"] + result.history["log_prior"]
+    assert way.shape == (45, 3)
+    end = 5 * result.log_probability + result.log_prior
+    assert (way.max(axis=0) <= end + 1e-4).all()  # float32 against float64
+    assert (way[0] < end - 0.1).all()
+
+
+def test_few_steps_have_not_converged():
+    maximize = maximizer(linear(), gaussian(), sharpness=10)
+    assert not maximize(range(3), steps=3).converged.any()
+    assert maximize(range(3), steps=200).converged.all()
+
+
+def test_bounds_that_cut_the_maximum_off_count_as_converged():
+    prior = gaussian()
+    result = maximizer(linear(), prior, sharpness=30, bounds=(-1.2, 1.3))(range(3))
+    assert (result.inputs == np.float32(1.3)).any()
+    assert result.converged.all()
+
+
+@pytest.mark.parametrize("steps", [1, 40])
+def test_bounds_hold_exactly(steps):
+    """No float32 equals 0.1 or 1.7; the nearest ones lie beyond."""
+    low, high = np.full(4, -1.1), np.array([1.7, 1.7, 1.7, 1.3])
+    result = maximizer(linear(), gaussian(), sharpness=50, bounds=(low, high))(
+        range(3), steps=steps
+    )
+    assert (result.inputs.astype("float64") >= low).all()
+    assert (result.inputs.astype("float64") <= high).all()
+
+
+def test_the_same_seed_gives_the_same_image():
+    prior = priors.GaussianMixture.fit(images(), components=3)
+    settings = {"prior": prior, "bounds": (0, 1), "seed": 5}
+    model = convolutional()
+    one, other = (ActivationMaximization(model, **settings)(range(3), 40) for _ in range(2))
+    np.testing.assert_array_equal(one.inputs, other.inputs)
+
+
+@pytest.mark.parametrize("sharpness", [3, "auto"])
+def test_a_row_does_not_depend_on_the_other_targets(sharpness):
+    prior = priors.GaussianMixture.fit(images(), components=3)
+    maximize = maximizer(convolutional(), prior, sharpness=sharpness)
+    together = maximize([2, 0, 2, 1], steps=40)
+    for row, label in enumerate([2, 0, 2, 1]):
+        alone = maximize(label, steps=40)
+        # Batches of other sizes round differently, which forty steps amplify.
+        np.testing.assert_allclose(alone.inputs[0], together.inputs[row], atol=2e-3)
+        np.testing.assert_allclose(alone.sharpness[0], together.sharpness[row], rtol=0.02)
+
+
+def test_one_int_is_one_row():
+    result = maximizer(linear(), gaussian())(1, steps=3)
+    assert len(result) == 1
+    assert result.inputs.shape == (1, 4)
+    np.testing.assert_array_equal(result.target, [1])
+
+
+def test_weights_trained_further_are_seen():
+    model, other = linear(), linear(seed=1)
+    maximize = maximizer(model, gaussian(), sharpness=5)
+    maximize(range(3), steps=40)
+    model.set_weights(other.get_weights())
+    expected = maximizer(other, gaussian(), sharpness=5)(range(3), steps=40).inputs
+    np.testing.assert_allclose(maximize(range(3), steps=40).inputs, expected, atol=1e-4)
+
+
+def test_neither_the_model_nor_the_global_random_state_changes():
+    model = convolutional()
+    weights, state = model.get_weights(), np.random.get_state()[1].copy()
+    prior = priors.Gaussian.fit(images())
+    maximizer(model, prior)(range(3), steps=3)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_a_given_sharpness_is_used_as_it_stands():
+    result = maximizer(linear(), gaussian(rows=10), sharpness=0.25)([1, 2], steps=5)
+    np.testing.assert_array_equal(result.sharpness, [0.25, 0.25])
+    np.testing.assert_array_equal(result.history["sharpness"], np.full((5, 2), 0.25))
+    assert result.settings["sharpness"] == 0.25
+
+
+def test_the_sharpness_rises_by_itself_until_real_rows_are_matched():
+    prior = priors.Gaussian.fit(np.random.default_rng(0).normal(size=(400, 4)))
+    model = linear()
+    model.set_weights([2 * np.eye(4, 3), np.zeros(3)])
+    result = maximizer(model, prior)(range(3), steps=64)
+    held_out = log_softmax(linear_logits(model, prior.held_out)[0])
+    predicted = held_out.argmax(axis=1)
+    medians = [np.median(held_out[predicted == label, label]) for label in range(3)]
+    assert (result.log_probability >= np.minimum(medians, np.log(0.9999))).all()
+    assert result.converged.all()
+    assert (np.diff(result.history["sharpness"], axis=0) >= 0).all()
+    np.testing.assert_array_equal(result.history["sharpness"][-1], result.sharpness)
+    assert set(map(len, result.history.values())) <= {64 * rounds for rounds in range(1, 14)}
+
+
+def test_a_class_that_cannot_be_reached_is_said_not_to_converge():
+    model = linear()
+    model.set_weights([np.zeros((4, 3)) + 1e-4 * np.eye(4, 3), np.array([0, 0, -9.0])])
+    result = maximizer(model, gaussian(rows=0))([2], steps=3)
+    assert not result.converged.any()
+    assert len(result.history["sharpness"]) == 13 * 3
+    assert result.sharpness > 1e3
+
+
+def test_the_sharpness_does_not_drive_inputs_below_a_typical_density():
+    """A class that only far-off inputs reach stays unreached, and says so."""
+    prior = priors.Gaussian.fit(np.random.default_rng(0).normal(size=(400, 4)))
+    model = linear()
+    model.set_weights([2 * np.eye(4, 3), np.array([0, 0, -20.0])])
+    result = maximizer(model, prior)(range(3), steps=64)
+    assert (result.log_prior >= prior.typical).all()
+    np.testing.assert_array_equal(result.converged, [True, True, False])
+    assert result.history["sharpness"][0, 2] == result.sharpness[2]
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_a_sigmoid_says_yes_or_no_to_each_class(classes):
+    model, prior = linear("sigmoid", classes), gaussian()
+    result = maximizer(model, prior, sharpness=50)(range(classes), steps=40)
+    probability = np.diag(model.predict(result.inputs, verbose=0))
+    np.testing.assert_allclose(result.probability, probability, rtol=1e-4)
+    assert (probability > 0.9).all()
+
+
+@pytest.mark.parametrize("head", ["logits", "softmax layer", "activation layer"])
+def test_a_softmax_may_stand_anywhere(head):
+    plain = linear()
+    inputs = keras.Input((4,))
+    logits = layers.Dense(3, name="logits")(inputs)
+    outputs = {"softmax layer": layers.Softmax(), "activation layer": layers.Activation("softmax")}
+    model = keras.Model(inputs, outputs[head](logits) if head in outputs else logits)
+    model.set_weights(plain.get_weights())
+    result = maximizer(model, gaussian(), sharpness=5)(range(3), steps=40)
+    expected = maximizer(plain, gaussian(), sharpness=5)(range(3), steps=40)
+    np.testing.assert_allclose(result.log_probability, expected.log_probability, atol=1e-6)
+
+
+def test_a_model_of_half_precision_climbs_in_float32():
+    inputs = keras.Input((4,))
+    outputs = layers.Dense(3, dtype="mixed_bfloat16")(inputs)
+    model = keras.Model(inputs, outputs)
+    result = maximizer(model, gaussian(), sharpness=5)(range(3), steps=40)
+    assert result.inputs.dtype == result.log_probability.dtype == "float32"
+    assert (result.probability > 0.5).all()
+
+
+def test_a_mixture_starts_where_the_model_sees_the_class():
+    means = np.array([[2.0, 0], [0, 2.0], [-2.0, -2.0]])
+    prior = priors.GaussianMixture(
+        weights=np.array([0.6, 0.3, 0.1]),
+        means=means,
+        covariances=np.stack([0.01 * np.eye(2)] * 3),
+        low=means.min(axis=0),
+        high=means.max(axis=0),
+        held_out=np.zeros((0, 2)),
+    )
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(3)])
+    model.set_weights([means[[1, 2, 0]].T, np.zeros(3)])
+    result = maximizer(model, prior, sharpness=1)(range(3), steps=32)
+    np.testing.assert_allclose(result.inputs, means[[1, 2, 0]], atol=0.1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Logistic(priors.Prior):
+    """A prior of one's own: independent logistic densities, of scale 1 around zero."""
+
+    parameters = ()
+    starts = np.zeros((1, 4))
+    scale = np.ones(4)
+
+    def log_density(self, parameters, x, ops=ops):
+        return ops.sum(-x - 2 * ops.log(1 + ops.exp(-x)), axis=-1)
+
+    def sample(self, n, seed=0):
+        return np.random.default_rng(seed).logistic(size=(n, 4))
+
+
+def test_a_prior_of_ones_own_takes_part(tmp_path):
+    prior = Logistic(low=-np.ones(4), high=np.ones(4), held_out=np.zeros((0, 4)))
+    model = linear()
+    result = maximizer(model, prior, sharpness=1)(range(3), steps=200)
+    logits, kernel = linear_logits(model, result.inputs)
+    gradient = kernel.T - np.exp(log_softmax(logits)) @ kernel.T
+    # At the maximum the class gradient balances that of the density, tanh(x / 2).
+    np.testing.assert_allclose(np.tanh(result.inputs / 2), gradient, atol=5e-3)
+    prior.save(tmp_path / "logistic.npz")
+    x = np.ones((1, 4))
+    assert Logistic.load(tmp_path / "logistic.npz").log_prob(x) == prior.log_prob(x)
+
+
+def dead_at_the_origin():
+    """A model whose units need an input beyond 1, and so give no gradient at the origin."""
+    inputs = keras.Input((2,))
+    x = layers.Dense(4, activation="relu")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    directions = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])
+    towards = 5 * np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])
+    model.set_weights([directions, -np.ones(4), towards, np.zeros(2)])
+    return model
+
+
+def test_a_start_without_a_gradient_is_left_by_a_draw_from_the_prior():
+    nothing = {"low": -np.ones(2), "high": np.ones(2), "held_out": np.zeros((0, 2))}
+    prior = priors.Gaussian(mean=np.zeros(2), covariance=np.eye(2), **nothing)
+    maximize = maximizer(dead_at_the_origin(), prior, sharpness=10)
+    result = maximize([0, 1], steps=100)
+    assert (result.probability > 0.95).all()
+    assert result.converged.all()
+    alone = maximize(1, steps=100)  # rounding is another in another batch
+    np.testing.assert_allclose(alone.inputs[0], result.inputs[1], atol=1e-3)
+
+
+def test_the_digits_of_a_trained_network_can_be_seen_by_it(digits):
+    model, x = digits
+    mixture = priors.GaussianMixture.fit(x, components=20)
+    result = ActivationMaximization(model, mixture)(range(10), steps=64)
+    assert (result.probability >= 0.99).all()
+    assert (result.log_prior > mixture.typical).all()
+    gaussian = priors.Gaussian.fit(x)
+    result = ActivationMaximization(model, gaussian)(range(10), steps=64)
+    assert (result.probability >= 0.97).all()
+    assert (result.log_prior > gaussian.typical).all()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    x = x.reshape(-1, 8, 8, 1) / 16
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=12, batch_size=64, verbose=0)
+    return model, x
+
+
+def test_progress_is_one_bar(capsys):
+    maximizer(linear(), gaussian(rows=10))([0, 1], steps=40, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "least_probability" in err
+    maximizer(linear(), gaussian(rows=10))([0, 1], steps=40)
+    assert capsys.readouterr() == ("", "")
+
+
+def build_unbuilt():
+    return keras.Sequential([layers.Dense(3)])
+
+
+def build_of_two_inputs():
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    return keras.Model(inputs, layers.Dense(3)(layers.Add()(inputs)))
+
+
+def build_of_integers():
+    inputs = keras.Input((4,), dtype="int32")
+    return keras.Model(inputs, layers.Dense(3)(layers.Flatten()(layers.Embedding(5, 2)(inputs))))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (build_unbuilt, "is not built"),
+        (build_of_two_inputs, "has 2 inputs; this version .* one input"),
+        (build_of_integers, "inputs of dtype int32, on which there is no gradient"),
+        (convolutional, r"prior was fitted on rows of shape \(4,\); .*\('batch', 4, 4, 1\)"),
+    ],
+)
+def test_models_that_cannot_climb_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        ActivationMaximization(build(), gaussian(), bounds=(-20, 20))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sharpness": 0}, "positive number; received 0"),
+        ({"sharpness": -1.5}, r"positive number; received -1\.5"),
+        ({"sharpness": np.nan}, "positive number; received nan"),
+        ({"sharpness": True}, "positive number; received True"),
+        ({"sharpness": np.ones(2)}, r"positive number; received array\(\[1\., 1\.\]\)"),
+        ({"sharpness": "high"}, "sharpness is 'auto' or a positive number; received 'high'"),
+        ({"bounds": (1, 1)}, r"lower bound lies below the upper one; received \(1, 1\)"),
+        ({"bounds": (0, np.nan)}, "lower bound lies below the upper one"),
+        ({"bounds": 1}, "bounds are two numbers, .*; received 1"),
+        ({"bounds": (0, 1, 2)}, "bounds are two numbers"),
+        ({"bounds": (np.zeros(3), np.ones(3))}, r"shape of a row, \(4,\)"),
+        ({"bounds": (0, 1)}, r"do not enclose the data .* between -1\.1 and 1\.3"),
+        ({"parameterization": "fourier"}, "'fourier', but parameterizations are not in this ver"),
+        ({"transforms": ("jitter",)}, "'jitter'.* transforms are not in this version"),
+        ({"seed": -1}, "seed is an int from 0 on; received -1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        maximizer(linear(), gaussian(), **settings)
+
+
+@pytest.mark.parametrize("prior", [None, "gaussian", np.ones((5, 4)), priors.Gaussian])
+def test_something_else_than_a_prior_is_refused(prior):
+    with pytest.raises(TypeError, match=r"(?s)xai\.priors\.Prior; .*GaussianMixture\.fit"):
+        maximizer(linear(), prior)
+
+
+@pytest.mark.parametrize(
+    ("target", "steps", "message"),
+    [
+        ([], 5, "Received no target"),
+        (range(4), 5, "target 3 is out of range: .* 3 outputs"),
+        (-1, 5, "target -1 is out of range"),
+        ([0.5], 5, r"a sequence of classes, ints; received \[0\.5\]"),
+        (None, 5, "a sequence of classes, ints; received None"),
+        ("3", 5, "a sequence of classes, ints; received '3'"),
+        ([[1, 2]], 5, "a sequence of classes, ints"),
+        (lambda scores: scores[:, 0], 5, "this version maximizes classes"),
+        (1, 0, "steps is an int from 1 on; received 0"),
+        (1, 2.5, r"steps is an int from 1 on; received 2\.5"),
+    ],
+)
+def test_targets_and_steps_that_make_no_sense_are_refused(target, steps, message):
+    maximize = maximizer(linear(), gaussian())
+    with pytest.raises(ValueError, match=message):
+        maximize(target, steps)
+
+
+@pytest.mark.parametrize("cut", [ops.round, ops.stop_gradient])
+def test_a_model_without_a_gradient_path_is_refused_before_the_ascent(cut):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(3)(cut(inputs)))
+    with pytest.raises(ValueError, match=r"no gradient path .*argmax, round or stop_gradient"):
+        maximizer(model, gaussian())(range(3))
+
+
+def test_a_model_that_gives_nan_is_refused():
+    model = linear()
+    model.set_weights([np.full((4, 3), np.nan), np.zeros(3)])
+    with pytest.raises(ValueError, match=r"NaN or infinite scores .* its weights"):
+        maximizer(model, gaussian())(range(3))

@@ -1,0 +1,44 @@
+"""What an activation maximization returns."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Maximization:
+    """Synthesized inputs, a row per target, with both terms of what they maximize.
+
+    Attributes:
+        inputs: The synthesized inputs, `(targets, ...)`; the scores below are those of these very
+            values.
+        target: The class of each row, `(targets,)`.
+        log_probability: The model's `log p(class | x)` in nats, `(targets,)`.
+        log_prior: The prior's `log p(x)` in nats, `(targets,)`.
+        sharpness: The weight of the class term at the end, `(targets,)`.
+        history: `log_probability`, `log_prior` and `sharpness` at every step, each
+            `(steps, targets)`; a row that was done before the others stays as it was.
+        converged: Whether more steps would gain next to nothing and, where the sharpness was chosen
+            by itself, whether the class probability reached its goal, `(targets,)`.
+        settings: The settings that led here, by name.
+        method: The method's name.
+    """
+
+    inputs: np.ndarray
+    target: np.ndarray
+    log_probability: np.ndarray
+    log_prior: np.ndarray
+    sharpness: np.ndarray
+    history: dict
+    converged: np.ndarray
+    settings: dict
+    method: str = "activation_maximization"
+
+    @property
+    def probability(self):
+        """The model's probability of each row's class, `(targets,)`."""
+        return np.exp(self.log_probability)
+
+    def __len__(self):
+        """The number of rows."""
+        return len(self.inputs)

@@ -1,0 +1,7 @@
+"""Densities over inputs, fitted on data: what an ascent takes for likely."""
+
+from xai.activation_maximization.priors.gaussian import Gaussian
+from xai.activation_maximization.priors.gaussian_mixture import GaussianMixture
+from xai.activation_maximization.priors.prior import Prior
+
+__all__ = ["Gaussian", "GaussianMixture", "Prior"]

@@ -1,0 +1,73 @@
+"""Normal densities and their mixtures, over flat rows."""
+
+import numpy as np
+
+MOST_ELEMENTS = 3000
+MOST_ENTRIES = 50_000_000  # of all covariances: 400 MB in float64
+
+
+def check_size(elements, components=1):
+    """Refuses more input elements than full covariances can hold.
+
+    Raises:
+        ValueError: Too many input elements, or too many for so many components.
+    """
+    if elements > MOST_ELEMENTS or components * elements**2 > MOST_ENTRIES:
+        raise ValueError(
+            f"The rows have {elements} elements: this version holds full covariances, of up to "
+            f"{MOST_ELEMENTS} elements and {MOST_ENTRIES} entries in {components} component(s). "
+            "Fit on smaller or cropped inputs, or with fewer components."
+        )
+
+
+def factor(weights, covariances):
+    """Returns what `log_density` needs besides the means.
+
+    Args:
+        weights: Of the components, `(components,)`; they sum to one.
+        covariances: `(components, elements, elements)`.
+
+    Returns:
+        Whitening matrices W with W W^T the inverse covariance, `(components, elements, elements)`,
+        and the components' log-densities at their means, `(components,)`.
+
+    Raises:
+        ValueError: A covariance is not positive definite.
+    """
+    try:
+        cholesky = np.linalg.cholesky(covariances)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "A covariance is not positive definite. Fit on data that vary in every direction, or "
+            "add a small multiple of the identity."
+        ) from None
+    whitening = np.swapaxes(np.linalg.inv(cholesky), -1, -2)
+    log_volumes = np.log(np.diagonal(whitening, axis1=-2, axis2=-1)).sum(axis=-1)
+    elements = covariances.shape[-1]
+    return whitening, np.log(weights) + log_volumes - elements / 2 * np.log(2 * np.pi)
+
+
+def log_density(parameters, x, ops):
+    """Returns the log-density of a mixture of normals, `(batch, ...)` to `(batch,)`.
+
+    Args:
+        parameters: Means `(components, elements)` and the two arrays of `factor`.
+        x: Rows; flattened here.
+        ops: `keras.ops` or `numpy`.
+    """
+    means, whitening, peaks = parameters
+    difference = ops.reshape(x, (-1, 1, means.shape[1])) - means
+    white = ops.einsum("bkd,kde->bke", difference, whitening)
+    logs = peaks - 0.5 * ops.sum(white * white, axis=-1)
+    highest = ops.max(logs, axis=-1, keepdims=True)
+    return highest[:, 0] + ops.log(ops.sum(ops.exp(logs - highest), axis=-1))
+
+
+def sample(means, covariances, components, random):
+    """Returns one row from each of the chosen components, `(len(components), elements)`."""
+    noise = random.standard_normal((len(components), means.shape[1]))
+    rows = np.empty_like(noise)
+    for component in np.unique(components):
+        chosen = components == component
+        rows[chosen] = noise[chosen] @ np.linalg.cholesky(covariances[component]).T
+    return rows + means[components]

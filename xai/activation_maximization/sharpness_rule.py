@@ -1,0 +1,65 @@
+"""The weight of the class term, chosen by what real data reach."""
+
+import numpy as np
+
+MOST_ROUNDS = 12
+UNKNOWN_GOAL = np.log(0.95)
+
+# Beyond, float32 logits leave little to climb. Up to here a higher goal is a better picture: on 8x8
+# digits with one Gaussian, goals of 0.99, 0.999 and 0.9999 give mean probabilities of 0.990, 0.999
+# and 1.000 by three other models, and mean percentiles of 0.34, 0.42 and 0.49 of the density under
+# a kernel estimate on other data.
+_HIGHEST_GOAL = np.log(0.9999)
+_FEWEST_ROWS = 5
+_LEAST_GROWTH, _MOST_GROWTH = 3.0, 10.0
+
+
+def goals(log_probabilities):
+    """Returns the log-probability that an input of each class should reach, `(classes,)`.
+
+    It is the median over the held-out real rows that the model takes for that class, that of 0.9999
+    at most, and that of 0.95 for a class with fewer than five such rows.
+
+    Args:
+        log_probabilities: Of every class for the held-out rows, `(rows, classes)`.
+    """
+    predicted = log_probabilities.argmax(axis=1)
+    result = np.full(log_probabilities.shape[1], UNKNOWN_GOAL)
+    for label in np.unique(predicted):
+        reached = log_probabilities[predicted == label, label]
+        if len(reached) >= _FEWEST_ROWS:
+            result[label] = min(np.median(reached), _HIGHEST_GOAL)
+    return result
+
+
+def first_sharpness(log_probability, log_prior, typical):
+    """Returns where the sharpness begins to rise, `(rows,)`.
+
+    An ascent from `start` cannot end where `log p(x)` has fallen by more than the sharpness times
+    `-log p(class | start)`. So that it can pay for the way from the start to a typical real row,
+    the sharpness is the quotient of the two, at least 1. Where the model takes the start for the
+    class already, there is no such way, and it is 1.
+
+    Args:
+        log_probability: `log p(class | start)`, `(rows,)`.
+        log_prior: `log p(start)`, `(rows,)`.
+        typical: The median `log p(x)` of real rows, None where unknown.
+    """
+    if typical is None:
+        return np.ones_like(log_prior)
+    is_taken = log_probability > np.log(0.5)
+    quotient = (log_prior - typical) / np.where(is_taken, 1, -log_probability)
+    return np.where(is_taken, 1.0, np.maximum(1.0, quotient))
+
+
+def raised(sharpness, log_probability, goal):
+    """Returns the sharpness of the next round, raised where the goal was missed, `(rows,)`.
+
+    Where the model is nearly sure, `-log p(class | x)` at the maximum falls as one over the
+    sharpness, for their product balances the prior's gradient. So the sharpness grows by the factor
+    that is missing, within 3 and 10. Too much costs little, as `log p(x)` falls with the logarithm
+    of the sharpness: by 0.7 of 73 nats from 13 to 2,400 on 8x8 digits with one Gaussian, which
+    takes 5 rounds so, and 19 in steps of 1.5.
+    """
+    missing = np.clip(log_probability / goal, _LEAST_GROWTH, _MOST_GROWTH)
+    return np.where(log_probability < goal, missing * sharpness, sharpness)
