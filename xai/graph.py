@@ -27,6 +27,9 @@ _WEIGHTED = tuple(
 )
 
 
+_KEYS = itertools.count()
+
+
 @dataclasses.dataclass(frozen=True)
 class Tensor:
     """The place of a tensor in a graph; its static shape has `None` for the batch."""
@@ -118,16 +121,57 @@ def flatten(model):
             f" is a {type(model).__name__} with a call method of its own. Rebuild it with the "
             "functional API: keras.Model(inputs, outputs)."
         )
-    keys = itertools.count()
-    inputs = tree.map_structure(lambda tensor: _place(tensor, keys), functional._inputs_struct)
+    inputs = tree.map_structure(_place, functional._inputs_struct)
     if isinstance(inputs, list | tuple) and len(inputs) == 1:
         (inputs,) = inputs
     nodes = []
-    outputs = _walk(functional, tree.flatten(inputs), "", keys, nodes)
+    outputs = _walk(functional, tree.flatten(inputs), "", nodes)
     return Graph(inputs, tree.pack_sequence_as(functional._outputs_struct, outputs), tuple(nodes))
 
 
-def _walk(functional, inputs, prefix, keys, nodes):
+def open_layer(node):
+    """Returns what a layer's `call` does as nodes, by tracing it; None where that fails.
+
+    Neither the layer nor those within it keep a trace of this.
+    """
+    layer = node.operation
+    symbolic = {place.key: keras.KerasTensor(place.shape, place.dtype) for place in node.inputs}
+    args, kwargs = node.fill(symbolic)
+    recorded = [
+        (nodes, len(nodes))  # Keras-private: what each call of a layer leaves
+        for part in layer._flatten_layers()
+        for nodes in (part._inbound_nodes, part._outbound_nodes)
+    ]
+    try:
+        outputs = layer.call(*args, **kwargs)
+        # Copied, so that an input that is returned as it is has a node too.
+        outputs = tree.map_structure(keras.ops.copy, outputs)
+        traced = keras.Function(list(symbolic.values()), outputs)
+    except Exception:  # a call may do anything to what has no values: then it stays closed
+        return None
+    finally:
+        for calls, count in recorded:
+            del calls[count:]
+    nodes = []
+    outputs = _walk(traced, list(dict.fromkeys(node.inputs)), f"{node.name}/", nodes)
+    return _renamed(nodes, dict(zip(outputs, node.outputs, strict=True)))
+
+
+def _renamed(nodes, names):
+    """Returns nodes that read and write other tensors in the place of some."""
+
+    def rename(structure):
+        return tree.map_structure(
+            lambda leaf: names.get(leaf, leaf) if isinstance(leaf, Tensor) else leaf, structure
+        )
+
+    return [
+        Node(node.operation, node.name, *rename((node.args, node.kwargs, node.outputs)))
+        for node in nodes
+    ]
+
+
+def _walk(functional, inputs, prefix, nodes):
     """Appends the nodes of a model that is called on `inputs`; returns its outputs, flat."""
     places = {id(tensor): place for tensor, place in zip(functional.inputs, inputs, strict=True)}
 
@@ -142,23 +186,24 @@ def _walk(functional, inputs, prefix, keys, nodes):
         inner = _functional(operation)
         if inner is not None:
             arguments = tree.flatten(args[0] if args else kwargs["inputs"])
-            outputs = _walk(inner, arguments, f"{name}/", keys, nodes)
+            outputs = _walk(inner, arguments, f"{name}/", nodes)
         else:
-            outputs = [_place(tensor, keys) for tensor in keras_node.outputs]
-            nodes.extend(_split(Node(operation, name, args, kwargs, tuple(outputs)), keys))
+            outputs = [_place(tensor) for tensor in keras_node.outputs]
+            nodes.extend(_split(Node(operation, name, args, kwargs, tuple(outputs))))
         places.update(zip(map(id, keras_node.outputs), outputs, strict=True))
     return [places[id(tensor)] for tensor in functional.outputs]
 
 
-def _place(tensor, keys):
-    return Tensor(next(keys), tensor.shape, tensor.dtype)
+def _place(tensor):
+    """Returns a new place for a tensor, symbolic or placed."""
+    return Tensor(next(_KEYS), tensor.shape, tensor.dtype)
 
 
-def _split(node, keys):
+def _split(node):
     """Returns a node as one or two: a weighted layer without its activation, and the activation."""
     layer = node.operation
     if isinstance(layer, _WEIGHTED) and layer.activation not in (None, keras.activations.linear):
-        before = _place(node.outputs[0], keys)
+        before = _place(node.outputs[0])
         linear = dataclasses.replace(node, operation=_without_activation(layer), outputs=(before,))
         activation = Node(layer.activation, f"{node.name}/activation", (before,), {}, node.outputs)
         return [linear, activation]

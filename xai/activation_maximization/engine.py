@@ -94,7 +94,7 @@ class ActivationMaximization:
         steps = checks.check_steps(steps)
         start = self._start(classes)
         sharpness, goal = self._first_sharpness(start, classes)
-        climb, sharpness = self._rise(start, classes, sharpness, goal, steps, progress)
+        climb, sharpness = self._climb(start, classes, sharpness, goal, steps, progress)
         return Maximization(
             inputs=climb.best,
             target=classes,
@@ -118,35 +118,22 @@ class ActivationMaximization:
         first = sharpness_rule.first_sharpness(given, log_prior, self.prior.typical)
         return first, goal[classes]
 
-    def _rise(self, start, classes, sharpness, goal, steps, progress):
-        """Returns the last climb and its sharpness, raised for the rows that miss their goal.
-
-        A row stays where it is if its next climb would end below the density of a typical real row:
-        then no likely input reaches the goal.
-        """
+    def _climb(self, start, classes, sharpness, goal, steps, progress):
+        """Returns the last climb and its sharpness."""
         from tqdm import tqdm
 
         least = -np.inf if self.prior.typical is None else self.prior.typical
-        with tqdm(total=steps, disable=not progress, unit="step") as bar:
+        with tqdm(total=0, disable=not progress, unit="step") as bar:
 
             def report(taken, log_probability):
                 bar.update(taken)
                 bar.set_postfix(least_probability=f"{np.exp(log_probability.min()):.3f}")
 
-            climb = self._ascent(start, classes, sharpness, steps, report)
-            rising = np.ones(len(classes), bool)
-            for _ in range(sharpness_rule.MOST_ROUNDS):
-                rising &= climb.log_probability < goal
-                if not rising.any():
-                    break
+            def climb_from(x, sharpness):
                 bar.total += steps
-                raised = sharpness_rule.raised(sharpness, climb.log_probability, goal)
-                # All rows climb again, for another batch size would compile anew.
-                later = self._ascent(climb.best, classes, raised, steps, report)
-                rising &= later.log_prior >= least
-                climb = climb.replaced(rising, later)
-                sharpness = np.where(rising, raised, sharpness)
-        return climb, sharpness
+                return self._ascent(x, classes, sharpness, steps, report)
+
+            return sharpness_rule.rise(climb_from, start, sharpness, goal, least)
 
     def _settings(self, steps):
         return {

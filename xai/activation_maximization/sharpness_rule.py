@@ -12,6 +12,7 @@ UNKNOWN_GOAL = np.log(0.95)
 _HIGHEST_GOAL = np.log(0.9999)
 _FEWEST_ROWS = 5
 _LEAST_GROWTH, _MOST_GROWTH = 3.0, 10.0
+_NO_GROWTH = 1.2
 
 
 def goals(log_probabilities):
@@ -52,14 +53,42 @@ def first_sharpness(log_probability, log_prior, typical):
     return np.where(is_taken, 1.0, np.maximum(1.0, quotient))
 
 
-def raised(sharpness, log_probability, goal):
-    """Returns the sharpness of the next round, raised where the goal was missed, `(rows,)`.
+def rise(climb_from, start, sharpness, goal, least):
+    """Returns the last climb and its sharpness, raised from climb to climb where a goal is missed.
+
+    A row whose climb ends at a lower `log p(x)` than `least` goes back and takes a smaller rise;
+    when that is next to none, no likely input reaches the goal, and the row stays.
+
+    Args:
+        climb_from: A callable of inputs and sharpness `(rows,)` that returns a `Climb`.
+        start: Inputs, `(rows, ...)`.
+        sharpness: Of the first climb, `(rows,)`.
+        goal: The log-probability to reach, `(rows,)`.
+        least: The least `log p(x)` that a risen row may have.
+    """
+    climb = climb_from(start, sharpness)
+    most = np.full(len(goal), _MOST_GROWTH)
+    for _ in range(MOST_ROUNDS):
+        missing = (climb.log_probability < goal) & (most >= _NO_GROWTH)
+        if not missing.any():
+            break
+        factor = np.where(missing, growth(climb.log_probability, goal, most), 1)
+        # All rows climb again, for another batch size would compile anew.
+        later = climb_from(climb.best, factor * sharpness)
+        risen = missing & (later.log_prior >= least)
+        climb = climb.replaced(risen, later)
+        sharpness = np.where(risen, factor * sharpness, sharpness)
+        most = np.where(missing & ~risen, np.sqrt(factor), most)
+    return climb, sharpness
+
+
+def growth(log_probability, goal, most):
+    """Returns the factor by which the sharpness of rows that miss their goal grows, `(rows,)`.
 
     Where the model is nearly sure, `-log p(class | x)` at the maximum falls as one over the
     sharpness, for their product balances the prior's gradient. So the sharpness grows by the factor
-    that is missing, within 3 and 10. Too much costs little, as `log p(x)` falls with the logarithm
-    of the sharpness: by 0.7 of 73 nats from 13 to 2,400 on 8x8 digits with one Gaussian, which
-    takes 5 rounds so, and 19 in steps of 1.5.
+    that is missing, within 3 and `most`. Too much costs little, as `log p(x)` falls with the
+    logarithm of the sharpness: by 0.7 of 73 nats from 13 to 2,400 on 8x8 digits with one Gaussian,
+    which takes 5 rounds so, and 19 in steps of 1.5.
     """
-    missing = np.clip(log_probability / goal, _LEAST_GROWTH, _MOST_GROWTH)
-    return np.where(log_probability < goal, missing * sharpness, sharpness)
+    return np.minimum(np.maximum(log_probability / goal, _LEAST_GROWTH), most)

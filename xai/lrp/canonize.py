@@ -6,17 +6,42 @@ import itertools
 import keras
 from keras import tree
 
+from xai.graph import open_layer
 from xai.lrp.linear import LinearMap, linear_maps
+from xai.lrp.normalizations import is_normalization
+from xai.lrp.operations import is_known
+from xai.lrp.products import is_product
 
 
 def canonize(graph):
-    """Returns the graph with weighted layers as `LinearMap`s, normalizations folded into them."""
-    nodes = itertools.chain.from_iterable(_as_linear_maps(node) for node in graph.nodes)
+    """Returns the graph with weighted layers as `LinearMap`s, normalizations folded into them.
+
+    A layer that LRP does not know is opened: what its `call` does takes its place.
+    """
+    nodes = _flat(_opened(node) for node in graph.nodes)
+    nodes = _flat(_as_linear_maps(node) for node in nodes)
     graph = dataclasses.replace(graph, nodes=tuple(nodes))
     folds = {node: _foldable_normalization(node, graph) for node in graph.nodes}
     gone = set(folds.values())
     nodes = [_folded(node, folds[node]) for node in graph.nodes if node not in gone]
     return dataclasses.replace(graph, nodes=tuple(nodes))
+
+
+def _flat(lists):
+    return list(itertools.chain.from_iterable(lists))
+
+
+def _opened(node):
+    """Returns a node as it is, or, if its layer is not known, the nodes of the layer's `call`."""
+    layer = node.operation
+    if not isinstance(layer, keras.Layer) or _has_treatment(layer):
+        return [node]
+    inside = open_layer(node)
+    return [node] if inside is None else _flat(_opened(part) for part in inside)
+
+
+def _has_treatment(layer):
+    return linear_maps(layer) or is_known(layer) or is_product(layer) or is_normalization(layer)
 
 
 def _as_linear_maps(node):

@@ -71,6 +71,12 @@ def is_bounded(operation):
     return activation_name(operation) in _BOUNDED
 
 
+def is_known(operation):
+    """Whether any of the treatments below is for the operation."""
+    tests = (is_transparent, is_activation, is_scaling, is_softmax)
+    return any(test(operation) for test in tests)
+
+
 def is_transparent(operation):
     """Whether the operation's own gradient distributes relevance as it should."""
     known = isinstance(operation, _TRANSPARENT) or op_name(operation) in _OPS_TRANSPARENT

@@ -82,7 +82,9 @@ def _own_step(node, graph, probed):
 
 
 def _step(node, words, run, is_fallback=False):
-    variables = getattr(node.operation, "variables", [])
+    held = tree.flatten((node.args, node.kwargs))
+    variables = [leaf for leaf in held if isinstance(leaf, keras.Variable)]
+    variables += getattr(node.operation, "variables", [])
     copies = [ops.copy(ops.stop_gradient(variable.value)) for variable in variables]
 
     def run_with(weights, args, kwargs):

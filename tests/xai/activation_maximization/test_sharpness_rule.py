@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from xai.activation_maximization import sharpness_rule
+from xai.activation_maximization.ascent import Climb
 
 
 def log_probabilities(*rows):
@@ -44,8 +45,45 @@ def test_the_first_sharpness_pays_for_the_way_to_a_typical_row(
     assert sharpness_rule.first_sharpness(*terms, typical=None) == [1.0]
 
 
-def test_the_sharpness_rises_by_what_is_missing_where_the_goal_is_missed():
-    goal = np.full(4, -0.01)
-    log_probability = np.array([-0.005, -0.012, -0.05, -4.0])
-    raised = sharpness_rule.raised(np.full(4, 2.0), log_probability, goal)
-    np.testing.assert_allclose(raised, [2, 6, 10, 20])
+def test_the_sharpness_grows_by_the_factor_that_is_missing():
+    log_probability = np.array([-0.012, -0.05, -4.0, -4.0])
+    growth = sharpness_rule.growth(log_probability, np.full(4, -0.01), np.array([10, 10, 10, 2.0]))
+    np.testing.assert_allclose(growth, [3, 5, 10, 2])
+
+
+def climber(log_prior_of):
+    """A world of one number, the sharpness: the class is missed by one over it."""
+
+    def climb_from(x, sharpness):
+        history = {"sharpness": sharpness[None], "log_probability": x[None], "log_prior": x[None]}
+        nothing = np.zeros_like(sharpness)
+        return Climb(sharpness, -1 / sharpness, log_prior_of(sharpness), history, nothing)
+
+    return climb_from
+
+
+def test_rows_rise_until_they_reach_their_goals_and_stay_there():
+    start, goal = np.ones(3), np.array([-2.0, -1 / 7, -1 / 500])
+    climb, sharpness = sharpness_rule.rise(climber(np.zeros_like), start, start, goal, -1.0)
+    np.testing.assert_allclose(sharpness, [1, 7, 500])
+    np.testing.assert_array_equal(climb.best, sharpness)
+    np.testing.assert_allclose(climb.history["sharpness"][:, 1], [1, 7, 7, 7])
+
+
+def test_a_row_that_would_become_unlikely_goes_back_and_takes_a_smaller_rise():
+    start, goal = np.ones(2), np.array([-1e-4, -1 / 20])
+    climb, sharpness = sharpness_rule.rise(climber(np.negative), start, start, goal, -30.0)
+    assert 30 / 1.4 < sharpness[0] <= 30
+    assert climb.log_prior[0] == -sharpness[0]
+    assert sharpness[1] == 20
+
+
+def test_a_row_that_reaches_nothing_rises_a_fixed_number_of_times():
+    calls = []
+
+    def climb_from(x, sharpness):
+        calls.append(sharpness[0])
+        return climber(np.zeros_like)(x, np.minimum(sharpness, 2))
+
+    sharpness_rule.rise(climb_from, np.ones(1), np.ones(1), np.array([-1e-9]), -1.0)
+    assert len(calls) == 1 + sharpness_rule.MOST_ROUNDS
