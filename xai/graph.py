@@ -126,7 +126,19 @@ def flatten(model):
         (inputs,) = inputs
     nodes = []
     outputs = _walk(functional, tree.flatten(inputs), "", nodes)
-    return Graph(inputs, tree.pack_sequence_as(functional._outputs_struct, outputs), tuple(nodes))
+    outputs = tree.pack_sequence_as(functional._outputs_struct, outputs)
+    return Graph(inputs, outputs, tuple(_numbered(nodes)))
+
+
+def _numbered(nodes):
+    """Returns nodes of different names: later calls of a shared layer are `name#2`, `name#3`."""
+    counts = collections.Counter()
+    for node in nodes:
+        counts[node.name] += 1
+        number = counts[node.name]
+        layer, slash, part = node.name.partition("/activation")
+        name = f"{layer}#{number}{slash}{part}" if number > 1 else node.name
+        yield dataclasses.replace(node, name=name)
 
 
 def open_layer(node):

@@ -1,6 +1,7 @@
 """How each node of a canonized graph is run, so that its gradient is what LRP prescribes."""
 
 import dataclasses
+import functools
 
 import keras
 from keras import ops, tree
@@ -25,13 +26,17 @@ class Step:
     """How one node is run.
 
     Attributes:
-        treatment: What distributes the relevance: a rule, or words for the summary.
+        treatment: What distributes the relevance: a rule, or words.
+        type: The class name of the layer or operation, for the summary.
+        why: What chose the treatment, in words.
         weights: What the node needs: a rule's weights, or copies of the operation's variables.
         run: Function of weights, args and kwargs to the outputs.
         is_fallback: Whether no rule is known, so that the operation keeps its own gradient.
     """
 
     treatment: object
+    type: str
+    why: str
     weights: object
     run: object
     is_fallback: bool = False
@@ -43,45 +48,71 @@ def plan(graph, composite):
     Args:
         graph: A canonized graph.
         composite: A `Composite`.
+
+    Raises:
+        ValueError: An entry of the composite matches no layer.
     """
-    rules = _choose_rules(graph, composite)
+    places = weighted_places(graph)
+    entries = dict(zip(places, composite.choose(list(places.values())), strict=True))
+    rules = {
+        node: Zero() if entry is None else composite.entries[entry][1]
+        for node, entry in entries.items()
+    }
     probed = probed_places(graph, rules)
     sites = sites_of(graph, rules, probed)
     steps = {}
     for node in graph.nodes:
         if node in rules:
-            steps[node] = _rule_step(node, rules[node], sites[node])
+            why = _reason(node, composite, entries[node])
+            steps[node] = _rule_step(node, rules[node], sites[node], why)
         else:
             steps[node] = _own_step(node, graph, probed)
     return steps, probed
 
 
-def _rule_step(node, rule, site):
+def _reason(node, composite, entry):
+    """Returns in words why a weighted node has its rule."""
+    chosen = "no entry matches"
+    if entry is not None:
+        selector = composite.entries[entry][0]
+        is_class = isinstance(selector, type) or (
+            isinstance(selector, tuple) and all(isinstance(item, type) for item in selector)
+        )
+        chosen = f"entry {entry}: {'its class' if is_class else selector}"
+    normalization = node.operation.normalization
+    return chosen if normalization is None else f"{chosen}; {normalization.name} folded in"
+
+
+def _rule_step(node, rule, site, why):
     def run(weights, args, kwargs):
         return rule(node.operation, weights, args[0], site)
 
-    return Step(rule, rule.prepare(*node.operation.weights(), site), run)
+    layer_type = type(node.operation.layer).__name__
+    return Step(rule, layer_type, why, rule.prepare(*node.operation.weights(), site), run)
 
 
 def _own_step(node, graph, probed):
     """Returns the step of a node without a kernel."""
     operation = node.operation
     if is_transparent(operation) and not (is_plain_relu(operation) and node.outputs[0] in probed):
-        return _step(node, "own gradient", graphs.call)
-    if is_activation(operation) or is_scaling(operation):
-        return _step(node, "passes relevance on", _run_passing)
+        return _step(node, "own gradient", "passes values on", graphs.call)
+    if is_scaling(operation):
+        return _step(node, "unchanged", "preprocessing", _run_passing)
+    if is_activation(operation):
+        return _step(node, "unchanged", "activation", _run_passing)
     if is_product(operation):
         shares = factor_shares(node, graph)
-        words = f"shares {', '.join(f'{share:.2g}' for share in shares)}"
-        return _step(node, words, lambda node, a, k: run_product(node, shares, a, k))
+        words = ", ".join(f"{share:.2g}" for share in shares)
+        run = functools.partial(run_product, shares=shares)
+        return _step(node, words, "shares of the factors; a gate gets none", run)
     if is_normalization(operation):
-        return _step(node, "constant deviation", _run_normalizing)
+        return _step(node, "own gradient", "its deviation held constant", _run_normalizing)
     if is_softmax(operation):
-        return _step(node, "own gradient", graphs.call)
-    return _step(node, "own gradient, for want of a rule", graphs.call, is_fallback=True)
+        return _step(node, "own gradient", "softmax", graphs.call)
+    return _step(node, "own gradient", "no rule is known", graphs.call, is_fallback=True)
 
 
-def _step(node, words, run, is_fallback=False):
+def _step(node, treatment, why, run, is_fallback=False):
     held = tree.flatten((node.args, node.kwargs))
     variables = [leaf for leaf in held if isinstance(leaf, keras.Variable)]
     variables += getattr(node.operation, "variables", [])
@@ -89,9 +120,11 @@ def _step(node, words, run, is_fallback=False):
 
     def run_with(weights, args, kwargs):
         with keras.StatelessScope(zip(variables, weights, strict=True)):
-            return run(node, args, kwargs)
+            return run(node, args=args, kwargs=kwargs)
 
-    return Step(words, copies, run_with, is_fallback)
+    operation = node.operation
+    name = getattr(operation, "__name__", type(operation).__name__)
+    return Step(treatment, name, why, copies, run_with, is_fallback)
 
 
 def _run_normalizing(node, args, kwargs):
@@ -101,13 +134,3 @@ def _run_normalizing(node, args, kwargs):
 def _run_passing(node, args, kwargs):
     constants = tree.map_structure(ops.stop_gradient, args)
     return pass_on(node.operation(*constants, **kwargs), args[0])
-
-
-def _choose_rules(graph, composite):
-    """Returns the rule of each weighted node; LRP-0, its own gradient, where none matches."""
-    places = weighted_places(graph)
-    entries = composite.choose(list(places.values()))
-    return {
-        node: Zero() if entry is None else composite.entries[entry][1]
-        for node, entry in zip(places, entries, strict=True)
-    }

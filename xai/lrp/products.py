@@ -37,7 +37,7 @@ def factor_shares(node, graph):
     return [0.0 if is_passive else 1 / active for is_passive in passive]
 
 
-def run_product(node, shares, args, kwargs):
+def run_product(node, args, kwargs, shares):
     """Returns the product, each factor's gradient scaled by its share."""
     remaining = iter(shares)
     template = tree.flatten((node.args, node.kwargs))

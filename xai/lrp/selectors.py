@@ -32,6 +32,10 @@ class First:
 
     classes: tuple
 
+    def __str__(self):
+        """Names itself in a summary."""
+        return "the first of its kind"
+
     def __call__(self, place):
         """Whether the place is selected."""
         earlier = any(isinstance(layer, self.classes) for layer in place.before)

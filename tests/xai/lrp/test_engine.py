@@ -254,3 +254,62 @@ def test_layers_without_a_rule_warn_once_and_keep_their_gradient():
         explainer = xai.LRP(with_fallbacks())
     assert len(caught) == 1
     assert np.isfinite(explainer(np.ones((2, 6), "float32")).values).all()
+
+
+@pytest.mark.parametrize("composite", ["epsilon_plus", "epsilon_plus_flat"])
+def test_relevance_of_named_layers_comes_from_the_same_pass(composite):
+    model, x = convolutional(use_bias=False), images()
+    names = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    explainer = xai.LRP(model, composite)
+    attribution = explainer(x, target=1, layers=names)
+    np.testing.assert_allclose(
+        attribution.values, explainer(x, target=1).values, rtol=1e-4, atol=1e-6
+    )
+    for name in names:
+        assert attribution.layers[name].shape == (len(x), *model.get_layer(name).output.shape[1:])
+    # All relevance passes through the first convolution, a part of it through the second.
+    first, second = (attribution.layers[name].sum(axis=(1, 2, 3)) for name in names)
+    np.testing.assert_allclose(first, attribution.score, rtol=1e-4)
+    assert (np.abs(second) > 1e-3).all()
+
+
+def test_relevance_of_layers_within_models_and_of_later_calls():
+    shared = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4, use_bias=False, activation="relu", name="inner")],
+        name="block",
+    )
+    inputs = keras.Input((4,))
+    outputs = layers.Dense(2, use_bias=False)(shared(shared(inputs)))
+    explainer = xai.LRP(keras.Model(inputs, outputs), xai.rules.Zero())
+    x = np.abs(np.random.default_rng(0).normal(size=(3, 4))).astype("float32")
+    attribution = explainer(x, target=1, layers=["block/inner", "block/inner#2"])
+    for relevance in attribution.layers.values():
+        np.testing.assert_allclose(relevance.sum(axis=1), attribution.score, rtol=1e-4, atol=1e-6)
+    first, second = attribution.layers.values()
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_an_unknown_layer_lists_the_nearest():
+    with pytest.raises(ValueError, match=r"has no layer 'conv2e'; the nearest are 'conv2"):
+        xai.LRP(convolutional())(images(), layers=["conv2e"])
+
+
+def test_batches_do_not_change_the_result():
+    explainer, x = xai.LRP(convolutional()), images(5)
+    whole, parts = explainer(x), explainer(x, batch_size=2)
+    np.testing.assert_allclose(parts.values, whole.values, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(parts.target, whole.target)
+    with pytest.raises(ValueError, match="batch_size is None or a positive int; received 0"):
+        explainer(x, batch_size=0)
+
+
+def test_the_summary_says_of_every_call_what_it_gets_and_why(references):
+    table = xai.LRP(references["resnet"][0], "epsilon_plus_flat").summary().set_index("layer")
+    assert table.rule["conv1"] == "Flat()"
+    assert table.why["conv1"] == "entry 0: the first of its kind; bn1 folded in"
+    assert table.rule["out"] == "Epsilon(epsilon=1e-06)"
+    assert table.why["gap"] == "passes values on"
+    assert not table.fallback.any()
+    with pytest.warns(UserWarning, match="no rule"):
+        table = xai.LRP(with_fallbacks()).summary()
+    assert table[table.fallback]["type"].tolist() == ["Sin", "Sin"]
