@@ -162,7 +162,7 @@ MERGES = {
     "multiply": lambda a, b: layers.Multiply()([a, b]),
     "dot": lambda a, b: layers.Dot(1)([a, b]),
     "gate": lambda a, b: layers.Multiply()([a, layers.Activation("sigmoid")(b)]),
-    "raw operations": lambda a, b: (a + 2.0 * b)[:, ::-1] * ops.tanh(a) / 3.0,
+    "raw operations": lambda a, b: ops.flip(a + 2.0 * b, 1)[:, 1:] * ops.tanh(a[:, 1:]) / 3.0,
     "quotient": lambda a, b: a / ops.exp(b),
     "hard gate": lambda a, b: a * (layers.ReLU(6.0)(b) * (1 / 6)),
 }
