@@ -26,8 +26,8 @@ class ActivationMaximization:
         sharpness: The weight of the class term, a positive number; 1 is the posterior by Bayes'
             rule. `"auto"` chooses one for each row: it begins where the class term can pay for the
             way from the start to a typical real row, and rises until the class probability reaches
-            the median of held-out real rows of that class, 0.9999 at most, or else `p(x)` would
-            fall below that of a typical real row.
+            the median of held-out real rows, 0.9999 at most, or else `p(x)` would fall below that
+            of a typical real row.
         bounds: The least and the greatest value of the inputs: two numbers, or two arrays in the
             shape of a row; infinite ones are none.
         parameterization: None; others are not in this version.

@@ -3,12 +3,13 @@
 import numpy as np
 
 MOST_ROUNDS = 12
-UNKNOWN_GOAL = np.log(0.95)
+UNKNOWN_GOAL = np.log(0.95)  # where a prior has no held-out rows
 
-# Beyond, float32 logits leave little to climb. Up to here a higher goal is a better picture: on 8x8
-# digits with one Gaussian, goals of 0.99, 0.999 and 0.9999 give mean probabilities of 0.990, 0.999
-# and 1.000 by three other models, and mean percentiles of 0.34, 0.42 and 0.49 of the density under
-# a kernel estimate on other data.
+# Beyond, float32 logits leave little to climb. Up to what real rows reach, a higher goal is a
+# better picture: on 8x8 digits with one Gaussian, goals of 0.99, 0.999 and 0.9999 give mean
+# probabilities of 0.990, 0.999 and 1.000 by three other models, and mean percentiles of 0.34, 0.42
+# and 0.49 of the density under a kernel estimate on other data. Beyond that it is a worse one: for
+# a model of 87 % accuracy a goal of 0.95 lowers the percentile from 0.65 to 0.30.
 _HIGHEST_GOAL = np.log(0.9999)
 _FEWEST_ROWS = 5
 _LEAST_GROWTH, _MOST_GROWTH = 3.0, 10.0
@@ -18,19 +19,20 @@ _NO_GROWTH = 1.2
 def goals(log_probabilities):
     """Returns the log-probability that an input of each class should reach, `(classes,)`.
 
-    It is the median over the held-out real rows that the model takes for that class, that of 0.9999
-    at most, and that of 0.95 for a class with fewer than five such rows.
+    Every held-out real row counts with that of the class that the model takes it for. A class aims
+    at the median of its own rows or of all rows, whichever is higher, 0.9999 at most: for a model
+    of 98 % accuracy, classes that aim at their own median alone, of about 14 rows, stop at 0.95.
 
     Args:
         log_probabilities: Of every class for the held-out rows, `(rows, classes)`.
     """
-    predicted = log_probabilities.argmax(axis=1)
-    result = np.full(log_probabilities.shape[1], UNKNOWN_GOAL)
+    predicted, reached = log_probabilities.argmax(axis=1), log_probabilities.max(axis=1)
+    result = np.full(log_probabilities.shape[1], np.median(reached))
     for label in np.unique(predicted):
-        reached = log_probabilities[predicted == label, label]
-        if len(reached) >= _FEWEST_ROWS:
-            result[label] = min(np.median(reached), _HIGHEST_GOAL)
-    return result
+        of_class = reached[predicted == label]
+        if len(of_class) >= _FEWEST_ROWS:
+            result[label] = max(result[label], np.median(of_class))
+    return np.minimum(result, _HIGHEST_GOAL)
 
 
 def first_sharpness(log_probability, log_prior, typical):

@@ -59,7 +59,7 @@ def linear_logits(model, x):
     return x.reshape(len(x), -1) @ kernel + bias, kernel
 
 
-@pytest.mark.parametrize("sharpness", [0.5, 1, 10])
+@pytest.mark.parametrize("sharpness", [1, 10])
 def test_at_the_maximum_the_class_gradient_balances_that_of_a_gaussian(sharpness):
     """x = mean + sharpness * covariance @ gradient of log p(class | x)."""
     model, prior = linear(), gaussian()
@@ -118,15 +118,14 @@ def test_bounds_that_cut_the_maximum_off_count_as_converged():
     assert result.converged.all()
 
 
-@pytest.mark.parametrize("steps", [1, 40])
-def test_bounds_hold_exactly(steps):
-    """No float32 equals 0.1 or 1.7; the nearest ones lie beyond."""
+def test_bounds_hold_exactly():
+    """No float32 equals 1.1, 1.3 or 1.7; some of the nearest ones lie beyond."""
     low, high = np.full(4, -1.1), np.array([1.7, 1.7, 1.7, 1.3])
-    result = maximizer(linear(), gaussian(), sharpness=50, bounds=(low, high))(
-        range(3), steps=steps
-    )
-    assert (result.inputs.astype("float64") >= low).all()
-    assert (result.inputs.astype("float64") <= high).all()
+    maximize = maximizer(linear(), gaussian(), sharpness=50, bounds=(low, high))
+    for steps in (1, 40):
+        inputs = maximize(range(3), steps=steps).inputs.astype("float64")
+        assert (inputs >= low).all()
+        assert (inputs <= high).all()
 
 
 def test_the_same_seed_gives_the_same_image():
@@ -212,9 +211,9 @@ def test_the_sharpness_rises_by_itself_until_real_rows_are_matched():
     model.set_weights([2 * np.eye(4, 3), np.zeros(3)])
     result = maximizer(model, prior)(range(3), steps=64)
     held_out = log_softmax(linear_logits(model, prior.held_out)[0])
-    predicted = held_out.argmax(axis=1)
-    medians = [np.median(held_out[predicted == label, label]) for label in range(3)]
+    medians = [np.median(held_out.max(axis=1)[held_out.argmax(axis=1) == c]) for c in range(3)]
     assert (result.log_probability >= np.minimum(medians, np.log(0.9999))).all()
+    assert (result.log_probability >= np.median(held_out.max(axis=1))).all()
     assert result.converged.all()
     assert (np.diff(result.history["sharpness"], axis=0) >= 0).all()
     np.testing.assert_array_equal(result.history["sharpness"][-1], result.sharpness)
@@ -241,11 +240,12 @@ def test_the_sharpness_does_not_drive_inputs_below_a_typical_density():
     np.testing.assert_array_equal(result.converged, [True, True, False])
 
 
-@pytest.mark.parametrize("classes", [1, 3])
-def test_a_sigmoid_says_yes_or_no_to_each_class(classes):
-    model, prior = linear("sigmoid", classes), gaussian()
+@pytest.mark.parametrize(("activation", "classes"), [("sigmoid", 1), ("sigmoid", 3), (None, 1)])
+def test_a_sigmoid_or_a_single_output_says_yes_or_no(activation, classes):
+    model, prior = linear(activation, classes), gaussian()
     result = maximizer(model, prior, sharpness=50)(range(classes), steps=40)
-    probability = np.diag(model.predict(result.inputs, verbose=0))
+    logits, _ = linear_logits(model, result.inputs)
+    probability = 1 / (1 + np.exp(-np.diag(logits)))
     np.testing.assert_allclose(result.probability, probability, rtol=1e-4)
     assert (probability > 0.9).all()
 
@@ -361,14 +361,15 @@ def digits():
         [
             keras.Input((8, 8, 1)),
             layers.Conv2D(32, 3, activation="relu"),
+            layers.Conv2D(64, 3, activation="relu"),
             layers.MaxPooling2D(),
             layers.Flatten(),
             layers.Dense(64, activation="relu"),
             layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(x, y, epochs=12, batch_size=64, verbose=0)
+    model.compile(keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=8, batch_size=32, verbose=0)
     return model, x
 
 
