@@ -19,6 +19,7 @@ SIGNATURES = {
     xai.LRP: "(model, composite='epsilon_plus', strict=False)",
     xai.LRP.__call__: "(self, x, target=None, layers=(), batch_size=None)",
     xai.LRP.summary: "(self)",
+    xai.LRP.conservation: "(self, x, target=None)",
     xai.rules.Zero: "() -> None",
     xai.rules.Epsilon: "(epsilon: object = 1e-06) -> None",
     xai.rules.Gamma: "(gamma: float = 0.25) -> None",

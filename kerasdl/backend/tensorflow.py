@@ -27,4 +27,18 @@ def vjp(function, inputs):
 def jit(function, variables=()):
     """Returns `function` as a graph, which reads its variables by reference."""
     del variables
-    return tf.function(function, autograph=False, reduce_retracing=True)
+    return tf.function(_Compiled(function), autograph=False, reduce_retracing=True)
+
+
+class _Compiled:
+    """A function as an object of its own.
+
+    TensorFlow counts traces by the code of a function: of closures it would take every new one for
+    a needless trace of the same, and warn.
+    """
+
+    def __init__(self, function):
+        self._function = function
+
+    def __call__(self, *arguments):
+        return self._function(*arguments)

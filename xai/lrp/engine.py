@@ -17,6 +17,7 @@ from kerasdl.backend import jit, vjp
 from xai.attribution import Attribution
 from xai.lrp import composites
 from xai.lrp.canonize import canonize
+from xai.lrp.conservation import walk
 from xai.lrp.plan import plan
 from xai.lrp.steering import floor
 from xai.model import open_model, scorer
@@ -124,6 +125,43 @@ class LRP:
                 "fallback": step.is_fallback,
             }
             for node, step in self._steps.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def conservation(self, x, target=None):
+        """Returns a table of what each layer receives, hands on and absorbs of the relevance.
+
+        Args:
+            x: Inputs of the model, `(batch, ...)`.
+            target: See the call.
+
+        Returns:
+            A `pandas.DataFrame` in the order of the relevance's way, from the output on, with the
+            columns `layer`, `rule`, `received`, `handed_on`, `bias`, `epsilon` and `fallback`: the
+            last three sum to what was received and not handed on. All are means over the rows, in
+            the unit of the score. What a layer without a kernel adds counts as bias.
+
+        Raises:
+            ValueError: See the call.
+        """
+        import pandas as pd
+
+        inputs = self._open.check_inputs(x)
+        target = self._open.check_target(target, len(tree.flatten(inputs)[0]))
+        if not callable(target):
+            _, _, _, target = self._explain(inputs, target, {})
+        classes = None if callable(target) else ops.convert_to_tensor(target)
+        score_of = scorer(target)
+        balance = walk(
+            self._graph,
+            self._steps,
+            self._probed,
+            tree.map_structure(ops.convert_to_tensor, inputs),
+            lambda scores: score_of(scores, classes),
+        )
+        rows = [
+            {"layer": node.name, "rule": str(self._steps[node].treatment), **parts}
+            for node, parts in balance.items()
         ]
         return pd.DataFrame(rows)
 

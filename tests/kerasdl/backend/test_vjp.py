@@ -89,6 +89,15 @@ def test_jit_equals_the_plain_function_on_every_batch_size():
         )
 
 
+def test_jit_of_many_closures_warns_of_nothing(caplog):
+    def scaled(factor):
+        return lambda x: x * factor
+
+    for factor in range(12):
+        jit(scaled(factor))(ops.ones(3))
+    assert not caplog.records
+
+
 def test_jit_sees_new_values_of_the_variables():
     layer = keras.layers.Dense(1, kernel_initializer="ones")
     layer.build((None, 2))
