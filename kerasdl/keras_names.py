@@ -71,7 +71,9 @@ def _spelled_out(value, get):
 
 
 def nearest_built_in(short_name, kind):
-    """Returns the public paths of Keras' own objects of nearly this name, of any kind."""
+    """Returns the public paths of Keras' own objects of this or nearly this name, of any kind."""
+    if _is_identifier(short_name, kind):
+        return [f"{_MODULES[kind][0]}.get({short_name!r})"]
     paths = {}
     for other, (module, _) in _MODULES.items():
         for name, value in vars(importlib.import_module(module)).items():
@@ -81,6 +83,15 @@ def nearest_built_in(short_name, kind):
     plain = short_name.replace("_", "").lower()
     near = difflib.get_close_matches(plain, paths, n=2, cutoff=0.8)
     return [path for name in near for _, path in sorted(paths[name])[:1]]
+
+
+def _is_identifier(name, kind):
+    """Whether Keras' own `get` of the kind takes a name, `"mse"` for example."""
+    get = getattr(importlib.import_module(_MODULES[kind][0]), "get", None)
+    try:
+        return get is not None and get(name) is not None
+    except (ValueError, TypeError):  # unknown, or a class that needs arguments
+        return False
 
 
 def _string_table(module):

@@ -236,7 +236,7 @@ def _unknown_message(kind, name):
     lines = [f"No {kind} is registered as {name!r}."]
     nearest = _nearest(short_name, {e.name: e for e in _components.values()}, kind)
     if nearest:
-        lines.append("Nearest: " + ", ".join(f"{e.name!r} (a {e.kind})" for e in nearest) + ".")
+        lines.append("Nearest: " + ", ".join(f"{e.name!r} ({e.kind})" for e in nearest) + ".")
     built_in = keras_names.nearest_built_in(short_name, kind)
     if built_in:
         lines.append(f"Keras has {', '.join(built_in)}: pass these to Keras itself.")

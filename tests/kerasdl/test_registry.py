@@ -102,14 +102,19 @@ def test_a_wrong_name_lists_the_nearest_of_any_kind_and_keras_own():
         kerasdl.lookup("metric", "LogCsh")
     message = str(caught.value)
     assert "No metric is registered as 'LogCsh'" in message
-    assert "'kerasdl>LogCosh' (a loss)" in message
+    assert "'kerasdl>LogCosh' (loss)" in message
     assert "keras.losses.LogCosh" in message
     assert isinstance(caught.value, KeyError)
     assert isinstance(caught.value, ValueError)
 
 
+def test_an_identifier_of_keras_own_is_named():
+    with pytest.raises(KeyError, match=r"Keras has keras\.losses\.get\('mse'\): pass these to Ker"):
+        kerasdl.lookup("loss", "mse")
+
+
 def test_a_name_near_to_nothing_still_lists_some_of_the_kind():
-    with pytest.raises(KeyError, match=r"Nearest: '.*>.*' \(a loss\)"):
+    with pytest.raises(KeyError, match=r"Nearest: '.*>.*' \(loss\)"):
         kerasdl.lookup("loss", "qqqqqq")
 
 

@@ -47,7 +47,7 @@ def stabilize(z, epsilon):
 
 def distribute(y, z, epsilon):
     """Returns `z` scaled to carry the relevance of `y`: `z * y / z`, the quotient constant."""
-    return z * ops.stop_gradient(floor(y) / stabilize(z, epsilon))
+    return z * ops.stop_gradient(floor(y) / floor(stabilize(z, epsilon)))
 
 
 def steer(y, share):

@@ -210,6 +210,20 @@ def test_the_model_is_bit_equal_afterwards():
     assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [xai.rules.Zero(), xai.rules.Epsilon(xai.rules.Relative(0.1)), xai.rules.ZPlus()],
+    ids=repr,
+)
+def test_a_pre_activation_of_zero_is_no_division_by_zero(rule):
+    model, x = convolutional(), images()
+    kernel, bias = model.layers[1].get_weights()
+    model.layers[1].set_weights([kernel * (np.arange(6) > 2), 0 * bias])
+    attribution = xai.LRP(model, rule)(np.zeros_like(x), target=0)
+    assert np.isfinite(attribution.values).all()
+    assert np.isfinite(xai.LRP(model, rule)(x, target=0).values).all()
+
+
 def test_the_explainer_keeps_the_weights_it_was_made_with():
     model, x = convolutional(), images()
     explainer = xai.LRP(model)
