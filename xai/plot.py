@@ -51,7 +51,7 @@ def grid(attributions, *, titles=None, percentile=99.5):
     limit = _limit(maps, percentile)
     first = attributions[0]
     rows, columns = len(first), 1 + len(attributions)
-    figure = Figure(figsize=(_CELL * columns + 2.2, _CELL * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(_CELL * columns + 2.2, _CELL * rows + 0.5), layout="compressed")
     axes = figure.subplots(rows, columns, squeeze=False)
     pictures = _displayable(first.inputs)
     for row in range(rows):
