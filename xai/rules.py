@@ -1,14 +1,12 @@
 """The rules of layer-wise relevance propagation."""
 
+from xai.lrp.input_rules import Flat, WSquare, ZBox
 from xai.lrp.rules import (
     AlphaBeta,
     Epsilon,
-    Flat,
     Gamma,
     Pass,
     Relative,
-    WSquare,
-    ZBox,
     Zero,
     ZPlus,
 )

@@ -4,8 +4,9 @@ import dataclasses
 
 import keras
 
+from xai.lrp.input_rules import Flat, ZBox
 from xai.lrp.linear import CONVOLUTIONS, DENSE
-from xai.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Relative, ZBox, Zero, ZPlus
+from xai.lrp.rules import AlphaBeta, Epsilon, Gamma, Relative, Zero, ZPlus
 from xai.lrp.selectors import First, check_selector, selects
 
 _WEIGHTED = (*CONVOLUTIONS, *DENSE)

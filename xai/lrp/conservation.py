@@ -86,12 +86,10 @@ def _sum(tensor):
 
 
 def _biases(weights):
-    """Returns the biases among a rule's weights: alone, or behind a kernel."""
+    """Returns the biases among a rule's weights, pairs of kernel and bias."""
     if not isinstance(weights, dict):
         return []
-    pairs = [value for value in weights.values() if isinstance(value, list)]
-    found = [weights["bias"], *(pair[1] for pair in pairs if len(pair) > 1)]
-    return [bias for bias in found if bias is not None]
+    return [bias for _, bias in weights.values() if bias is not None]
 
 
 def _with_biases(weights, biases):
@@ -99,8 +97,7 @@ def _with_biases(weights, biases):
     if not biases:
         return weights
     remaining = iter(biases)
-    replaced = {"bias": next(remaining)} if weights["bias"] is not None else {}
-    for name, value in weights.items():
-        if isinstance(value, list) and len(value) > 1 and value[1] is not None:
-            replaced[name] = [value[0], next(remaining)]
-    return {**weights, **replaced}
+    return {
+        name: [kernel, None if bias is None else next(remaining)]
+        for name, (kernel, bias) in weights.items()
+    }

@@ -1,31 +1,48 @@
 """LRP rules: each chooses by which pre-activation `z` a linear map distributes its relevance.
 
-A rule is a frozen record. `prepare` derives what it needs from kernel and bias, once per explainer;
-the call runs the layer. Below, `f(x; W, b)` is the layer's affine map, `+` and `-` mark positive
-and negative parts. A rule that `probes` gives relevance to inputs that are zero.
+A rule is a frozen record. `prepare` derives the weights it needs, pairs of kernel and bias, once
+per explainer; the call runs the layer. Below, `f(x; W, b)` is the layer's affine map, `+` and `-`
+mark positive and negative parts. A rule that `probes` gives relevance to inputs that are zero.
 """
 
 import dataclasses
+import functools
 import math
 
 from keras import ops
 
-from xai.lrp.steering import STABILIZER, distribute, pass_on, probe, steer
+from xai.lrp.steering import STABILIZER, distribute, floor, pass_on, quotient, redirect, stabilize
 
 
-def _positive(values):
-    return None if values is None else ops.maximum(values, 0)
+def each(change, *weights):
+    """Returns kernel and bias changed; a missing bias stays None."""
+    return [None if weight is None else change(weight) for weight in weights]
 
 
-def _negative(values):
-    return None if values is None else ops.minimum(values, 0)
+def positive(kernel, bias):
+    """Returns the positive parts of kernel and bias."""
+    return each(lambda weight: ops.maximum(weight, 0), kernel, bias)
 
 
-def _by_sign(linear, x, nonnegative, positive, negative):
-    """Returns `f(x+; *positive) + f(x-; negative)`; the second is zero for non-negative inputs."""
-    if nonnegative:
-        return linear(x, *positive)
-    return linear(ops.maximum(x, 0), *positive) + linear(ops.minimum(x, 0), negative)
+def negative(kernel, bias):
+    """Returns the negative parts of kernel and bias."""
+    return each(lambda weight: ops.minimum(weight, 0), kernel, bias)
+
+
+def _supporting(linear, weights, x, site):
+    """Returns the sum of the positive summands, `f(x+; W+, b+) + f(x-; W-, 0)`."""
+    if site.nonnegative:
+        return linear(x, *weights["positive"])
+    kernel, _ = weights["negative"]
+    return linear(ops.maximum(x, 0), *weights["positive"]) + linear(ops.minimum(x, 0), kernel)
+
+
+def _opposing(linear, weights, x, site):
+    """Returns the sum of the negative summands, `f(x+; W-, b-) + f(x-; W+, 0)`."""
+    if site.nonnegative:
+        return linear(x, *weights["negative"])
+    kernel, _ = weights["positive"]
+    return linear(ops.maximum(x, 0), *weights["negative"]) + linear(ops.minimum(x, 0), kernel)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +70,21 @@ class Epsilon:
 
     def prepare(self, kernel, bias, site):
         """Returns the weights that the call needs, here the layer's own."""
-        return {"kernel": kernel, "bias": bias}
+        return {"own": [kernel, bias]}
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
-        y = linear(x, **weights)
-        epsilon = self.epsilon(ops.stop_gradient(y)) if callable(self.epsilon) else self.epsilon
-        return steer(y, distribute(y, y, epsilon))
+        y = linear(x, *weights["own"])
+        if self.epsilon == 0:
+            return y
+        return redirect(lambda y, z: [self._kept(z, site)], y, y)
+
+    def _kept(self, z, site):
+        """Returns the share of the relevance that epsilon does not absorb."""
+        if callable(self.epsilon):  # it may be zero in a row of zeros
+            return floor(z) / floor(stabilize(z, self.epsilon(z)))
+        size = ops.abs(floor(z) if site.probed else z)
+        return size / (size + self.epsilon)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,23 +139,27 @@ class Gamma:
         _require_nonnegative("gamma", self.gamma)
 
     def prepare(self, kernel, bias, site):
-        """Returns the layer's weights, and those with one sign favoured."""
-        g = self.gamma
-        both = [weight for weight in (kernel, bias) if weight is not None]
-        weights = {"kernel": kernel, "bias": bias, "up": [w + g * _positive(w) for w in both]}
-        if not (site.nonnegative and site.rectified):
-            weights["down"] = [w + g * _negative(w) for w in both]
-        return weights
+        """Returns the layer's weights, and those with one sign favoured or the signs apart."""
+        if site.nonnegative and site.rectified:
+            favoured = each(lambda w: w + self.gamma * ops.maximum(w, 0), kernel, bias)
+            return {"own": [kernel, bias], "favoured": favoured}
+        return {"positive": positive(kernel, bias), "negative": negative(kernel, bias)}
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
-        y = linear(ops.stop_gradient(x), weights["kernel"], weights["bias"])
-        up, down = weights["up"], weights.get("down", [None])
-        share = distribute(y, _by_sign(linear, x, site.nonnegative, up, down[0]), STABILIZER)
-        if not site.rectified:
-            below = distribute(y, _by_sign(linear, x, site.nonnegative, down, up[0]), STABILIZER)
-            share = ops.where(y > 0, share, ops.where(y < 0, below, 0.0))
-        return steer(y, share)
+        if "favoured" in weights:  # only where y > 0 relevance arrives
+            z = linear(x, *weights["favoured"])
+            return distribute(linear(x, *weights["own"]), z, site)
+        supporting = _supporting(linear, weights, x, site)
+        opposing = _opposing(linear, weights, x, site)
+        return redirect(self._quotients, supporting + opposing, supporting, opposing)
+
+    def _quotients(self, y, supporting, opposing):
+        """Returns `(1 + gamma) y / z` for the summands of the sign of `y`, `y / z` for the rest."""
+        more = 1 + self.gamma
+        z = ops.where(y > 0, more * supporting + opposing, supporting + more * opposing)
+        share = y / stabilize(z, STABILIZER)
+        return ops.where(y > 0, more, 1.0) * share, ops.where(y > 0, 1.0, more) * share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,23 +186,25 @@ class AlphaBeta:
             raise ValueError(f"alpha is at least 1, as beta = alpha - 1; received {self.alpha!r}.")
 
     def prepare(self, kernel, bias, site):
-        """Returns the layer's weights and their positive and negative parts."""
-        weights = {"kernel": kernel, "bias": bias}
-        weights["positive"] = [_positive(kernel), _positive(bias)]
+        """Returns the positive and negative parts of the weights, and the layer's own."""
+        weights = {"own": [kernel, bias], "positive": positive(kernel, bias)}
         if self.alpha > 1 or not site.nonnegative:
-            weights["negative"] = [_negative(kernel), _negative(bias)]
+            weights["negative"] = negative(kernel, bias)
         return weights
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
-        y = linear(ops.stop_gradient(x), weights["kernel"], weights["bias"])
-        positive, negative = weights["positive"], weights.get("negative", [None])
-        for_it = _by_sign(linear, x, site.nonnegative, positive, negative[0])
-        share = self.alpha * distribute(y, for_it, STABILIZER)
-        if self.alpha > 1:
-            against = _by_sign(linear, x, site.nonnegative, negative, positive[0])
-            share = share - (self.alpha - 1) * distribute(y, against, STABILIZER)
-        return steer(y, share)
+        y = linear(ops.stop_gradient(x), *weights["own"])
+        supporting = _supporting(linear, weights, x, site)
+        if self.alpha == 1:
+            return distribute(y, supporting, site)
+        opposing = _opposing(linear, weights, x, site)
+        return redirect(functools.partial(self._quotients, site=site), y, supporting, opposing)
+
+    def _quotients(self, y, supporting, opposing, site):
+        """Returns by which the relevance of `y` goes to the summands of either sign."""
+        share = self.alpha * quotient(y, supporting, site)
+        return share, (1 - self.alpha) * quotient(y, opposing, site)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,86 +219,6 @@ class ZPlus(AlphaBeta):
 
 
 @dataclasses.dataclass(frozen=True)
-class ZBox:
-    """LRP-zB, for inputs that lie in a box, pixels above all.
-
-    `z = f(x; W, b) - f(low; W+, b+) - f(high; W-, b-)`; the bias cancels.
-
-    Args:
-        low: The least value of each input, a number or what broadcasts with a row.
-        high: The greatest.
-
-    Source: Montavon et al. 2017, eq. 15.
-    """
-
-    low: object
-    high: object
-
-    probes = True
-
-    def __post_init__(self):
-        """Keeps bounds as plain nested tuples, so that records compare and print."""
-        for name in ("low", "high"):
-            bound = ops.convert_to_numpy(getattr(self, name))
-            object.__setattr__(self, name, _as_tuples(bound.tolist()))
-
-    def prepare(self, kernel, bias, site):
-        """Returns the layer's weights and their positive and negative parts."""
-        positive, negative = ([part(kernel), part(bias)] for part in (_positive, _negative))
-        return {"kernel": kernel, "bias": bias, "positive": positive, "negative": negative}
-
-    def __call__(self, linear, weights, x, site):
-        """Returns the map's output with the rule's gradient."""
-        y = linear(x, weights["kernel"], weights["bias"])
-        low, high = (ops.convert_to_tensor(b, dtype=x.dtype) for b in (self.low, self.high))
-        ones = probe(x)
-        z = y - linear(low * ones, *weights["positive"]) - linear(high * ones, *weights["negative"])
-        return steer(y, distribute(y, z, STABILIZER))
-
-
-@dataclasses.dataclass(frozen=True)
-class WSquare:
-    """LRP-w^2: relevance by squared weight, whatever the input; `z = f(1; W^2, b^2)`.
-
-    The squared bias absorbs its share, as in zennit.
-
-    Source: Montavon et al. 2017, eq. 13.
-    """
-
-    probes = True
-
-    def prepare(self, kernel, bias, site):
-        """Returns the layer's weights and their squares."""
-        squares = [None if weight is None else ops.square(weight) for weight in (kernel, bias)]
-        return {"kernel": kernel, "bias": bias, "squares": squares}
-
-    def __call__(self, linear, weights, x, site):
-        """Returns the map's output with the rule's gradient."""
-        y = linear(ops.stop_gradient(x), weights["kernel"], weights["bias"])
-        z = linear(probe(x), *weights["squares"])
-        return steer(y, distribute(y, z, STABILIZER))
-
-
-@dataclasses.dataclass(frozen=True)
-class Flat:
-    """LRP-flat: relevance in equal parts to all inputs of a unit; `z = f(1; 1, 0)`.
-
-    Source: Lapuschkin et al. 2019, Unmasking Clever Hans predictors (Nature Communications 10).
-    """
-
-    probes = True
-
-    def prepare(self, kernel, bias, site):
-        """Returns the layer's weights and ones in their place."""
-        return {"kernel": kernel, "bias": bias, "ones": ops.ones_like(kernel)}
-
-    def __call__(self, linear, weights, x, site):
-        """Returns the map's output with the rule's gradient."""
-        y = linear(ops.stop_gradient(x), weights["kernel"], weights["bias"])
-        return steer(y, distribute(y, linear(probe(x), weights["ones"]), STABILIZER))
-
-
-@dataclasses.dataclass(frozen=True)
 class Pass:
     """Relevance passes unchanged from each output to the input of its place.
 
@@ -278,11 +229,11 @@ class Pass:
 
     def prepare(self, kernel, bias, site):
         """Returns the weights that the call needs, here the layer's own."""
-        return {"kernel": kernel, "bias": bias}
+        return {"own": [kernel, bias]}
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
-        y = linear(ops.stop_gradient(x), weights["kernel"], weights["bias"])
+        y = linear(ops.stop_gradient(x), *weights["own"])
         if tuple(y.shape[1:]) != tuple(x.shape[1:]):
             raise ValueError(
                 f"The rule Pass needs outputs of the inputs' shape; {linear.layer.name!r} maps "
@@ -294,7 +245,3 @@ class Pass:
 def _require_nonnegative(name, value):
     if not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError(f"{name} is a finite non-negative number; received {value!r}.")
-
-
-def _as_tuples(values):
-    return tuple(map(_as_tuples, values)) if isinstance(values, list) else values

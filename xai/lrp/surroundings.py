@@ -63,6 +63,10 @@ def sites_of(graph, rules, probed):
         )
 
     return {
-        node: Site(nonnegative.issuperset(node.inputs), is_rectified(node.outputs[0]))
+        node: Site(
+            nonnegative.issuperset(node.inputs),
+            is_rectified(node.outputs[0]),
+            node.outputs[0] in probed,
+        )
         for node in rules
     }

@@ -1,0 +1,95 @@
+"""LRP rules made for inputs of a known range: they give relevance to what is zero too.
+
+Records as in `rules.py`; each works in hidden layers as well.
+"""
+
+import dataclasses
+
+from keras import ops
+
+from xai.lrp.rules import each, negative, positive
+from xai.lrp.steering import distribute, probe
+
+
+@dataclasses.dataclass(frozen=True)
+class ZBox:
+    """LRP-zB, for inputs that lie in a box, pixels above all.
+
+    `z = f(x; W, b) - f(low; W+, b+) - f(high; W-, b-)`; the bias cancels.
+
+    Args:
+        low: The least value of each input, a number or what broadcasts with a row.
+        high: The greatest.
+
+    Source: Montavon et al. 2017, eq. 15.
+    """
+
+    low: object
+    high: object
+
+    probes = True
+
+    def __post_init__(self):
+        """Keeps bounds as plain nested tuples, so that records compare and print."""
+        for name in ("low", "high"):
+            bound = ops.convert_to_numpy(getattr(self, name))
+            object.__setattr__(self, name, _as_tuples(bound.tolist()))
+
+    def prepare(self, kernel, bias, site):
+        """Returns the layer's weights and their positive and negative parts."""
+        parts = {"positive": positive(kernel, bias), "negative": negative(kernel, bias)}
+        return {"own": [kernel, bias], **parts}
+
+    def __call__(self, linear, weights, x, site):
+        """Returns the map's output with the rule's gradient."""
+        y = linear(x, *weights["own"])
+        low, high = (ops.convert_to_tensor(b, dtype=x.dtype) for b in (self.low, self.high))
+        ones = probe(x)
+        z = y - linear(low * ones, *weights["positive"]) - linear(high * ones, *weights["negative"])
+        return distribute(y, z, site)
+
+
+@dataclasses.dataclass(frozen=True)
+class WSquare:
+    """LRP-w^2: relevance by squared weight, whatever the input; `z = f(1; W^2, b^2)`.
+
+    The squared bias absorbs its share, as in zennit.
+
+    Source: Montavon et al. 2017, eq. 13.
+    """
+
+    probes = True
+
+    def prepare(self, kernel, bias, site):
+        """Returns the layer's weights and their squares."""
+        return {"own": [kernel, bias], "squares": each(ops.square, kernel, bias)}
+
+    def __call__(self, linear, weights, x, site):
+        """Returns the map's output with the rule's gradient."""
+        y = linear(ops.stop_gradient(x), *weights["own"])
+        z = linear(probe(x), *weights["squares"])
+        return distribute(y, z, site)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flat:
+    """LRP-flat: relevance in equal parts to all inputs of a unit; `z = f(1; 1, 0)`.
+
+    Source: Lapuschkin et al. 2019, Unmasking Clever Hans predictors (Nature Communications 10).
+    """
+
+    probes = True
+
+    def prepare(self, kernel, bias, site):
+        """Returns the layer's weights and ones in their place."""
+        return {"own": [kernel, bias], "ones": [ops.ones_like(kernel), None]}
+
+    def __call__(self, linear, weights, x, site):
+        """Returns the map's output with the rule's gradient."""
+        y = linear(ops.stop_gradient(x), *weights["own"])
+        z = linear(probe(x), *weights["ones"])
+        return distribute(y, z, site)
+
+
+def _as_tuples(values):
+    return tuple(map(_as_tuples, values)) if isinstance(values, list) else values
