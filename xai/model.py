@@ -8,6 +8,7 @@ from keras import ops, tree
 
 from kerasdl.backend import vjp
 from xai import graph as graphs
+from xai.tracing import flatten
 
 _HEADS = {"softmax", "sigmoid", "log_softmax", "log_sigmoid"}
 OUTPUTS = ("auto", "probability")
@@ -19,18 +20,48 @@ class OpenModel:
 
     Attributes:
         model: The user's model, unchanged.
-        graph: Its graph; the head is left off unless probabilities were asked for.
-        head: The node that was left off, or None.
+        graph: Its graph; the heads are left off unless probabilities were asked for.
+        heads: For each output, flat, the node that was left off, or None.
     """
 
     model: object
     graph: graphs.Graph
-    head: object
+    heads: tuple
 
     @property
     def num_outputs(self):
-        """The number of scores per row."""
+        """The number of scores per row of a model of one output."""
         return self.graph.outputs.shape[-1]
+
+    @property
+    def head(self):
+        """What was left off a model of one output, or None."""
+        return self.heads[0]
+
+    @property
+    def output_names(self):
+        """The keys of the outputs, or else the names of the layers that make them."""
+        if isinstance(self.graph.outputs, dict):
+            return sorted(self.graph.outputs)  # as they are flattened
+        makers = (
+            head or self.graph.producer(place)
+            for head, place in zip(self.heads, tree.flatten(self.graph.outputs), strict=True)
+        )
+        return [maker.name.removesuffix("/activation") if maker else "" for maker in makers]
+
+    def require_classes(self):
+        """Refuses a model of other outputs than one of shape `(batch, classes)`.
+
+        Raises:
+            ValueError: There are several, or it has another rank.
+        """
+        shapes = [place.shape for place in tree.flatten(self.graph.outputs)]
+        if len(shapes) != 1 or len(shapes[0]) != 2:
+            raise ValueError(
+                f"The model {self.model.name!r} has outputs of shape {shapes}; this method "
+                "explains one output of shape (batch, classes). Build a model of the output to "
+                "explain: keras.Model(model.inputs, model.outputs[0])."
+            )
 
     def scores(self, inputs):
         """Returns the scores of a batch of tensors, `(batch, num_outputs)`."""
@@ -85,14 +116,45 @@ class OpenModel:
             )
         return array.astype(place.dtype)
 
-    def check_target(self, target, batch):
+    def choose_output(self, target):
+        """Returns the index of the output that a target is of, and the target within it.
+
+        Args:
+            target: Of a model of several outputs, a pair `(output, target)` with an output's name
+                or index, or a callable of all outputs; else as `check_target` takes it.
+
+        Raises:
+            ValueError: It names no output of several.
+        """
+        names = self.output_names
+        if len(names) == 1 or callable(target):
+            return 0, target
+        output, target = target if isinstance(target, tuple) and len(target) == 2 else (None, None)
+        if output in names:
+            return names.index(output), target
+        if isinstance(output, int) and 0 <= output < len(names):
+            return output, target
+        raise ValueError(
+            f"The model {self.model.name!r} has the outputs {', '.join(map(repr, names))}: a "
+            f"target is a pair such as ({names[0]!r}, 0) or ({names[0]!r}, None), or a callable "
+            "of all outputs."
+        )
+
+    def check_target(self, target, batch, output=0):
         """Returns a target as an int array `(batch,)`, -1 for the predicted class, or a callable.
 
         Raises:
-            ValueError: A class out of range, or another number of targets than rows.
+            ValueError: A class out of range, another number of targets than rows, or a class of an
+                output that has no classes.
         """
         if callable(target):
             return target
+        place = tree.flatten(self.graph.outputs)[output]
+        if len(place.shape) > 2:
+            raise ValueError(
+                f"The model {self.model.name!r} has outputs of shape {place.shape}: a target is a "
+                "callable that makes one score per row of it, such as lambda y: y[:, 0, 0]."
+            )
         if target is None:
             return np.full(batch, -1, "int32")
         target = np.asarray(target)
@@ -103,11 +165,12 @@ class OpenModel:
                 f"{batch} rows."
             )
         classes = np.atleast_1d(target)
-        bad = classes[(classes < 0) | (classes >= self.num_outputs)]
+        num_classes = (*place.shape, 1)[1]
+        bad = classes[(classes < 0) | (classes >= num_classes)]
         if len(bad):
             raise ValueError(
                 f"The target {bad[0]} is out of range: the model {self.model.name!r} has "
-                f"{self.num_outputs} outputs, 0 to {self.num_outputs - 1}."
+                f"{num_classes} outputs, 0 to {num_classes - 1}."
             )
         return np.broadcast_to(target, batch).astype("int32")
 
@@ -129,7 +192,7 @@ class OpenModel:
                 tree.map_structure(lambda array: array[:1], inputs),
             )
             scores, pullback = vjp(self.scores, tree.map_structure(ops.convert_to_tensor, probe))
-            gradients = tree.flatten(pullback(ops.ones_like(scores)))
+            gradients = tree.flatten(pullback(tree.map_structure(ops.ones_like, scores)))
             if any(np.any(ops.convert_to_numpy(gradient)) for gradient in gradients):
                 return
         raise ValueError(
@@ -140,7 +203,7 @@ class OpenModel:
 
 
 def open_model(model, output="auto"):
-    """Opens a built Sequential or Functional model of one output `(batch, classes)`.
+    """Opens a built model.
 
     Args:
         model: A Keras model; it is not changed.
@@ -148,48 +211,63 @@ def open_model(model, output="auto"):
             `"probability"` keeps it.
 
     Raises:
-        TypeError: `model` is no Keras model, or one with a call method of its own.
-        ValueError: The model is not built, has several outputs, or `output` is unknown.
+        TypeError: `model` is no Keras model, or one that cannot be run symbolically.
+        ValueError: The model is not built, or `output` is unknown.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"Expected a keras.Model; received {type(model).__name__}: {model!r}.")
     if output not in OUTPUTS:
         raise ValueError(f"output is one of {', '.join(map(repr, OUTPUTS))}; received {output!r}.")
-    graph = graphs.flatten(model)
-    outputs = tree.flatten(graph.outputs)
-    if len(outputs) != 1 or len(outputs[0].shape) != 2:
-        raise ValueError(
-            f"The model {model.name!r} has outputs of shape {[place.shape for place in outputs]}; "
-            "this version explains one output of shape (batch, classes). Build a model of the "
-            "output to explain: keras.Model(model.inputs, model.outputs[0])."
-        )
-    graph = dataclasses.replace(graph, outputs=outputs[0])
-    head = graph.producer(outputs[0])
-    if output == "probability" or head is None or _function_name(head.operation) not in _HEADS:
-        return OpenModel(model, graph, None)
-    nodes = tuple(node for node in graph.nodes if node is not head)
-    return OpenModel(model, graphs.Graph(graph.inputs, head.inputs[0], nodes), head)
+    graph = flatten(model)
+    if isinstance(graph.outputs, list | tuple) and len(graph.outputs) == 1:
+        graph = dataclasses.replace(graph, outputs=graph.outputs[0])
+    places = tree.flatten(graph.outputs)
+    heads = tuple(None if output == "probability" else _head(place, graph) for place in places)
+    before = {place: head.inputs[0] for place, head in zip(places, heads, strict=True) if head}
+    unread = [head for place, head in zip(places, heads, strict=True) if not graph.readers[place]]
+    nodes = tuple(node for node in graph.nodes if node not in unread)
+    outputs = tree.map_structure(lambda place: before.get(place, place), graph.outputs)
+    return OpenModel(model, graphs.Graph(graph.inputs, outputs, nodes), heads)
 
 
-def scorer(target):
-    """Returns the function of scores `(batch, outputs)` and classes `(batch,)` to `(batch,)`.
+def _head(place, graph):
+    """Returns the softmax or sigmoid that makes an output, None where another node does."""
+    node = graph.producer(place)
+    return node if node is not None and _function_name(node.operation) in _HEADS else None
+
+
+def scorer(target, output=0):
+    """Returns the function of the model's outputs and classes `(batch,)` to scores `(batch,)`.
 
     Args:
-        target: A callable of the scores, which decides alone, or anything else: the classes do.
+        target: A callable of the outputs, which decides alone, or anything else: the classes do.
+        output: The index of the output, `(batch, classes)` or `(batch,)`, that has the classes.
     """
     if not callable(target):
-        return lambda scores, classes: ops.take_along_axis(scores, classes[:, None], axis=1)[:, 0]
 
-    def score(scores, classes):
-        values = target(scores)
+        def pick(outputs, classes):
+            scores = class_scores(outputs, output)
+            return ops.take_along_axis(scores, classes[:, None], axis=1)[:, 0]
+
+        return pick
+
+    def score(outputs, classes):
+        values = target(outputs)
         if len(values.shape) != 1:
+            shapes = [tuple(tensor.shape) for tensor in tree.flatten(outputs)]
             raise ValueError(
                 "A callable target maps scores (batch, outputs) to one value per row, (batch,); "
-                f"from {tuple(scores.shape)} it made {tuple(values.shape)}."
+                f"from {shapes[0] if len(shapes) == 1 else shapes} it made {tuple(values.shape)}."
             )
         return values
 
     return score
+
+
+def class_scores(outputs, output=0):
+    """Returns one of a model's outputs as `(batch, classes)`."""
+    scores = tree.flatten(outputs)[output]
+    return scores[:, None] if len(scores.shape) == 1 else scores
 
 
 def _function_name(operation):

@@ -67,6 +67,7 @@ class ActivationMaximization:
         self.seed = checks.check_seed(seed)
         checks.check_absent(parameterization=parameterization, transforms=transforms)
         self._open = open_model(model)
+        self._open.require_classes()
         dtype = checks.check_input(self._open, prior)
         low, high = checks.check_bounds(bounds, prior, dtype)
         self.bounds = bounds

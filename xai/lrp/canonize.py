@@ -6,11 +6,12 @@ import itertools
 import keras
 from keras import tree
 
-from xai.graph import open_layer
 from xai.lrp.linear import LinearMap, linear_maps
 from xai.lrp.normalizations import is_normalization
 from xai.lrp.operations import is_known
 from xai.lrp.products import is_product
+from xai.lrp.recurrent import recurrent_map
+from xai.tracing import open_layer
 
 
 def canonize(graph):
@@ -41,11 +42,15 @@ def _opened(node):
 
 
 def _has_treatment(layer):
-    return linear_maps(layer) or is_known(layer) or is_product(layer) or is_normalization(layer)
+    tests = (linear_maps, recurrent_map, is_known, is_product, is_normalization)
+    return any(test(layer) for test in tests)
 
 
 def _as_linear_maps(node):
     """Returns the node of a weighted layer as one node per linear map, any other as it is."""
+    recurrent = recurrent_map(node.operation)
+    if recurrent is not None:
+        return [dataclasses.replace(node, operation=recurrent)]
     maps = linear_maps(node.operation)
     if len(maps) < 2:
         return [dataclasses.replace(node, operation=maps[0]) if maps else node]

@@ -6,10 +6,12 @@ import keras
 
 from xai.lrp.input_rules import Flat, ZBox
 from xai.lrp.linear import CONVOLUTIONS, DENSE
+from xai.lrp.recurrent import RECURRENT
 from xai.lrp.rules import AlphaBeta, Epsilon, Gamma, Relative, Zero, ZPlus
 from xai.lrp.selectors import First, check_selector, selects
 
-_WEIGHTED = (*CONVOLUTIONS, *DENSE)
+_WEIGHTED = (*CONVOLUTIONS, *DENSE, *RECURRENT)
+_NOT_CONVOLUTIONS = (*DENSE, *RECURRENT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +26,14 @@ class Composite:
             `"last"`, or a range of depths, counted in weighted layers: `range(0, 3)` from the
             input, `slice(-2, None)` from the output, `(0.0, 0.5)` as shares of all.
         partial: Whether entries may match no layer of a model; otherwise that is an error.
+        bilinear: How a product of activations, as in attention, shares relevance: `"attnlrp"` in
+            equal parts, `"cp"` all to the values that a softmax weighs, none to the weights.
+        relu_gradient: None for relevance. `"guided"` and `"deconvnet"` make the input's gradient
+            instead, backpropagated through ReLUs by the rule of that name.
 
     Raises:
         TypeError: A selector of another kind, or something that is no rule.
+        ValueError: Another word for `bilinear` or `relu_gradient`.
 
     Example:
         >>> Composite([("head_*", Epsilon(0.25)), (keras.layers.Conv2D, ZPlus())])
@@ -34,9 +41,13 @@ class Composite:
 
     entries: tuple
     partial: bool = False
+    bilinear: str = "attnlrp"
+    relu_gradient: str | None = None
 
     def __post_init__(self):
         """Makes the entries a tuple of checked pairs."""
+        _require_one_of("bilinear", self.bilinear, ("attnlrp", "cp"))
+        _require_one_of("relu_gradient", self.relu_gradient, (None, "guided", "deconvnet"))
         entries = tuple((selector, rule) for selector, rule in self.entries)
         for selector, rule in entries:
             check_selector(selector)
@@ -63,7 +74,7 @@ class Composite:
 
 
 def epsilon_plus():
-    """LRP-epsilon in dense layers, z+ in convolutions.
+    """LRP-epsilon in dense and recurrent layers, z+ in convolutions.
 
     z+ in the many layers at the bottom gives clean, non-negative evidence; epsilon in the few
     layers at the top keeps what speaks against the class.
@@ -71,7 +82,7 @@ def epsilon_plus():
     Source: Kohlbrenner et al. 2020, Towards best practice in explaining neural network decisions
     with LRP (IJCNN); zennit's EpsilonPlus.
     """
-    return _preset((CONVOLUTIONS, ZPlus()), (DENSE, Epsilon()))
+    return _preset((CONVOLUTIONS, ZPlus()), (_NOT_CONVOLUTIONS, Epsilon()))
 
 
 def epsilon_alpha2_beta1():
@@ -79,7 +90,7 @@ def epsilon_alpha2_beta1():
 
     Source: Kohlbrenner et al. 2020; zennit's EpsilonAlpha2Beta1.
     """
-    return _preset((CONVOLUTIONS, AlphaBeta(2.0)), (DENSE, Epsilon()))
+    return _preset((CONVOLUTIONS, AlphaBeta(2.0)), (_NOT_CONVOLUTIONS, Epsilon()))
 
 
 def epsilon_plus_flat():
@@ -114,7 +125,7 @@ def epsilon_gamma_box(low, high, gamma=0.25, epsilon=1e-6):
     return _preset(
         (First(CONVOLUTIONS), ZBox(low, high)),
         (CONVOLUTIONS, Gamma(gamma)),
-        (DENSE, Epsilon(epsilon)),
+        (_NOT_CONVOLUTIONS, Epsilon(epsilon)),
     )
 
 
@@ -154,6 +165,55 @@ def zero_epsilon_gamma(low=None, high=None, gamma=0.25, epsilon=None, split=(0.5
     )
 
 
+def excitation_backprop():
+    """LRP-z+ in every weighted layer: excitation backprop.
+
+    Source: Zhang et al. 2016, Top-down neural attention by excitation backprop (ECCV); zennit's
+    ExcitationBackprop.
+    """
+    return _preset((_WEIGHTED, ZPlus()))
+
+
+def guided_backprop():
+    """The input's gradient, backpropagated through a ReLU where it and its input are positive.
+
+    No relevance: values are not multiplied by the input and sum to nothing in particular. It is
+    here for comparison; Adebayo et al. 2018 (arXiv 1810.03292) found it to hardly depend on the
+    weights of the upper layers.
+
+    Source: Springenberg et al. 2014, Striving for simplicity (arXiv 1412.6806).
+    """
+    return Composite((), relu_gradient="guided")
+
+
+def deconvnet():
+    """The input's gradient, backpropagated through a ReLU where it is positive itself.
+
+    No relevance, see `guided_backprop`.
+
+    Source: Zeiler & Fergus 2014, Visualizing and understanding convolutional networks (ECCV).
+    """
+    return Composite((), relu_gradient="deconvnet")
+
+
+def attention(bilinear="attnlrp"):
+    """LRP for transformers: epsilon in every weighted layer, products as `bilinear` says.
+
+    AttnLRP takes softmax for what it is, its own gradient, and shares the relevance of each product
+    of activations in equal parts: queries and keys get a quarter each, values a half. CP-LRP takes
+    the attention weights for constants: values get all. The first is faithful to what queries and
+    keys do; the second is smoother, and nearer to leaving tokens out in the later layers
+    (arXiv 2510.18810).
+
+    Args:
+        bilinear: `"attnlrp"` or `"cp"`.
+
+    Source: Achtibat et al. 2024, AttnLRP (arXiv 2402.05602); Ali et al. 2022, XAI for transformers:
+    better explanations through conservative propagation (ICML).
+    """
+    return Composite(((_WEIGHTED, Epsilon()),), partial=True, bilinear=bilinear)
+
+
 def _preset(*entries):
     return Composite(entries, partial=True)
 
@@ -164,6 +224,10 @@ PRESETS = {
     "epsilon_plus_flat": epsilon_plus_flat,
     "epsilon_alpha2_beta1_flat": epsilon_alpha2_beta1_flat,
     "zero_epsilon_gamma": zero_epsilon_gamma,
+    "excitation_backprop": excitation_backprop,
+    "guided_backprop": guided_backprop,
+    "deconvnet": deconvnet,
+    "attention": attention,
 }
 
 
@@ -195,3 +259,9 @@ def check_rule(rule):
             f"received {rule!r}."
         )
     return rule
+
+
+def _require_one_of(name, value, words):
+    if value not in words:
+        choices = ", ".join(map(repr, words))
+        raise ValueError(f"{name} is one of {choices}; received {value!r}.")

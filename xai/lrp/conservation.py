@@ -1,71 +1,86 @@
 """Where relevance goes: what each layer receives, hands on and absorbs."""
 
+import keras
 import numpy as np
 from keras import ops, tree
 
 from kerasdl.backend import vjp
-from xai.lrp.steering import floor
+from xai.lrp.surrogate import as_float
 
 
-def walk(graph, steps, probed, inputs, score_of):
+def walk(surrogate, inputs, score_of):
     """Returns what becomes of the relevance at each node, by explicit backpropagation.
 
     Args:
-        graph: A canonized graph.
-        steps: The step of each of its nodes.
-        probed: Tensors with relevance where they are zero.
-        inputs: Tensors of the graph's structure.
-        score_of: A function of the scores `(batch, outputs)` to `(batch,)`.
+        surrogate: A `Surrogate`.
+        inputs: Arrays of its graph's structure.
+        score_of: A function of the graph's outputs to scores `(batch,)`.
 
     Returns:
         For each node, from the output on, a dict of numbers, each the mean over the rows:
         `received`, `handed_on`, and of their difference what `bias`, `epsilon` and `fallback`
         absorbed. What a layer without a kernel adds or subtracts counts as bias.
     """
+    graph, steps = surrogate.graph, surrogate.steps
     values = {}
-    places = tree.flatten(graph.inputs)
-    values.update(zip(places, tree.flatten(inputs), strict=True))
+    inputs = tree.map_structure(as_float, graph.inputs, inputs)
+    values.update(zip(tree.flatten(graph.inputs), tree.flatten(inputs), strict=True))
 
     def record(node, args, kwargs):
         outputs = steps[node].run(steps[node].weights, args, kwargs)
         values.update(zip(node.outputs, tree.flatten(outputs), strict=True))
         return outputs
 
-    scores = graph.run(inputs, record)
-    score, pullback = vjp(score_of, scores)
-    gradients = {graph.outputs: pullback(ops.ones_like(score))}
+    outputs = graph.run(inputs, record)
+    score, pullback = vjp(score_of, outputs)
+    start = tree.flatten(pullback(ops.ones_like(score)))
+    gradients = {}
+    for place, gradient in zip(tree.flatten(graph.outputs), start, strict=True):
+        gradients[place] = gradients[place] + gradient if place in gradients else gradient
     balance = {}
     for node in reversed(graph.nodes):
         if any(place in gradients for place in node.outputs):
-            balance[node] = _pass_through(node, steps[node], probed, values, gradients)
+            balance[node] = _pass_through(node, steps[node], surrogate, values, gradients)
     return balance
 
 
-def _pass_through(node, step, probed, values, gradients):
+def _pass_through(node, step, surrogate, values, gradients):
     """Adds a node's part to the gradients of what it reads; returns its balance."""
-    read = list(dict.fromkeys(node.inputs))
-    known = [gradients.get(p, ops.zeros_like(values[p])) for p in node.outputs]
+    read = [p for p in dict.fromkeys(node.inputs) if _is_float(values[p])]
+    written = [p for p in node.outputs if _is_float(values[p])]
+    known = [gradients.get(p, ops.zeros_like(values[p])) for p in written]
     biases = _biases(step.weights)
 
     def run(pair):
         tensors, some = pair
-        args, kwargs = node.fill({p.key: t for p, t in zip(read, tensors, strict=True)})
-        return tree.flatten(step.run(_with_biases(step.weights, some), args, kwargs))
+        known = {place.key: values[place] for place in node.inputs}
+        args, kwargs = node.fill({**known, **_by_key(read, tensors)})
+        outputs = tree.flatten(step.run(_with_biases(step.weights, some), args, kwargs))
+        return [o for p, o in zip(node.outputs, outputs, strict=True) if p in written]
 
     _, pullback = vjp(run, ([values[place] for place in read], biases))
     handed, to_biases = pullback(known)
-    rows = len(values[read[0]])
 
     def total(places, given):
-        return sum(_relevance(p, values[p], g, probed) for p, g in zip(places, given, strict=True))
+        pairs = zip(places, given, strict=True)
+        return sum(_mean(surrogate.times(p, values[p], gradient)) for p, gradient in pairs)
 
-    received = total(node.outputs, known) / rows
-    handed_on = total(read, handed) / rows
+    received = total(written, known)
+    handed_on = total(read, handed)
+    rows = len(values[node.outputs[0]])
     bias = sum(_sum(b * g) for b, g in zip(biases, to_biases, strict=True)) / rows
     for place, gradient in zip(read, handed, strict=True):
         gradients[place] = gradients[place] + gradient if place in gradients else gradient
     absorbed = _absorbed(step, received - handed_on, bias)
     return {"received": received, "handed_on": handed_on, **absorbed}
+
+
+def _by_key(places, values):
+    return {place.key: value for place, value in zip(places, values, strict=True)}
+
+
+def _is_float(value):
+    return "float" in keras.backend.standardize_dtype(value.dtype)
 
 
 def _absorbed(step, absorbed, bias):
@@ -77,8 +92,9 @@ def _absorbed(step, absorbed, bias):
     return {"bias": absorbed, "epsilon": 0.0, "fallback": 0.0}
 
 
-def _relevance(place, value, gradient, probed):
-    return _sum((floor(value) if place in probed else value) * gradient)
+def _mean(relevance):
+    """Returns the relevance of a tensor, summed, in the mean over the rows."""
+    return _sum(relevance) / len(relevance)
 
 
 def _sum(tensor):

@@ -1,25 +1,19 @@
-"""LRP as input times gradient of a surrogate that has the model's values and the rules' gradients.
-
-Relevance of any tensor `a` is `a * d(explained score)/d a`. One reverse pass yields it; branches,
-merges, pooling and reshapes need no rule and no division.
-
-Source: Shrikumar et al. 2016 (LRP-0 equals gradient x input on ReLU nets) and Arras et al. 2025
-(arXiv 2502.15886) for the gradient form of other rules.
-"""
+"""Layer-wise relevance propagation: the explainer that users make of a model."""
 
 import difflib
+import functools
 import warnings
 
 import numpy as np
 from keras import ops, tree
 
-from kerasdl.backend import jit, vjp
+from kerasdl.backend import jit
 from xai.attribution import Attribution
-from xai.lrp import composites
+from xai.lrp import composites, concepts
 from xai.lrp.canonize import canonize
 from xai.lrp.conservation import walk
 from xai.lrp.plan import plan
-from xai.lrp.steering import floor
+from xai.lrp.surrogate import Surrogate
 from xai.model import open_model, scorer
 
 _MOST_COMPILED = 8
@@ -29,15 +23,17 @@ class LRP:
     """Layer-wise relevance propagation through a trained model.
 
     The explainer holds the model's weights as they are when it is made; after further training make
-    a new one. The model itself is never changed.
+    a new one. The model itself is never changed. It computes in float32 at least, also where the
+    model has a policy of float16 or bfloat16.
 
     Args:
-        model: A built Sequential or Functional model of one output `(batch, classes)`. A final
-            softmax or sigmoid is left off: the explained score is the logit.
+        model: A built Keras model: Sequential, Functional, or one with a `call` of its own.
         composite: A preset's name (`"epsilon_plus"`), an `xai.Composite`, or one rule for every
             weighted layer.
         strict: Whether a layer without a rule is an error; otherwise it keeps its own gradient and
             a warning lists it.
+        output: `"auto"` leaves a final softmax or sigmoid off: the explained score is the logit.
+            `"probability"` keeps it.
 
     Raises:
         TypeError: No Keras model, or no composite.
@@ -51,27 +47,35 @@ class LRP:
     layer-wise relevance propagation (PLoS ONE 10(7)).
     """
 
-    def __init__(self, model, composite="epsilon_plus", strict=False):
+    def __init__(self, model, composite="epsilon_plus", strict=False, output="auto"):
         self.model = model
         self.composite = composites.resolve(composite)
-        self._open = open_model(model)
-        self._graph = canonize(self._open.graph)
-        self._steps, self._probed = plan(self._graph, self.composite)
-        _report_fallbacks(self._steps, strict)
-        self._weights = [step.weights for step in self._steps.values()]
+        self._open = open_model(model, output)
+        graph = canonize(self._open.graph)
+        steps, probed = plan(graph, self.composite)
+        _report_fallbacks(steps, strict)
+        self._surrogate = Surrogate(graph, steps, probed, self.composite.relu_gradient is None)
+        self._weights = [step.weights for step in steps.values()]
+        self._settings = {"composite": repr(self.composite), "output": output}
         self._compiled = {}
 
-    def __call__(self, x, target=None, layers=(), batch_size=None):
+    def __call__(self, x, target=None, layers=(), batch_size=None, through=None):
         """Returns the relevance of every input element for the score of a target.
 
         Args:
-            x: Inputs of the model, `(batch, ...)`.
+            x: Inputs of the model, `(batch, ...)`; integers such as tokens get one value each.
             target: The class to explain: `None` for the predicted class of each row, an int, one
-                int per row, or a callable that maps the scores `(batch, classes)` to `(batch,)`.
+                int per row, or a callable that maps the scores `(batch, classes)` to `(batch,)`. Of
+                a model of several outputs, a pair `(output, class)` with the output's name or
+                index, or a callable of all outputs.
             layers: Names of layers whose outputs' relevance is wanted too, from the same pass. A
                 layer within a nested model is `"model/layer"`, the second call of a shared layer
                 `"layer#2"`.
             batch_size: Rows to explain at once; None for all.
+            through: Concept-conditional relevance: a dict of layer names to the channels of their
+                outputs through which alone relevance may pass, an int, several, or a bool array
+                `(batch, channels)`. Source: Achtibat et al. 2023, From attribution maps to
+                human-understandable explanations through concept relevance propagation.
 
         Returns:
             An `xai.Attribution` whose values have the shape of `x` and the unit of the score, and
@@ -79,31 +83,32 @@ class LRP:
 
         Raises:
             ValueError: Inputs that do not fit the model, an empty batch, NaN, a target out of
-                range, an unknown layer, or a model without a gradient path.
+                range, an unknown layer or channel, or a model without a gradient path.
         """
-        inputs = self._open.check_inputs(x)
-        rows = len(tree.flatten(inputs)[0])
-        target = self._open.check_target(target, rows)
-        taps = {name: self._output_of(name) for name in layers}
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-            raise ValueError(f"batch_size is None or a positive int; received {batch_size!r}.")
-        parts = []
-        for start in range(0, rows, batch_size or rows):
-            part = slice(start, start + (batch_size or rows))
-            some = tree.map_structure(lambda array, part=part: array[part], inputs)
-            parts.append(self._explain(some, target if callable(target) else target[part], taps))
+        inputs, rows = self._check_inputs(x)
+        output, target = self._open.choose_output(target)
+        target = self._open.check_target(target, rows, output)
+        masks = concepts.masks({} if through is None else through, self._output_of, rows)
+        taps = {name: self._output_of(name)[0] for name in dict.fromkeys([*layers, *masks])}
+        explain = self._explainer(target, output, taps, masks)
+        parts = [
+            explain(*_rows((inputs, target, masks), part))
+            for part in _batches(rows, _check_batch_size(batch_size))
+        ]
         relevance, inner, score, classes = tree.map_structure(lambda *p: np.concatenate(p), *parts)
         if not any(np.any(values) for values in tree.flatten(relevance)):
             self._open.check_gradient(inputs)
+        names = self._open.output_names
+        chosen = {"target_output": names[output]} if len(names) > 1 else {}
         return Attribution(
             values=relevance,
             inputs=inputs,
             target=None if callable(target) else classes,
             score=score,
             base_score=np.zeros_like(score),
-            layers=inner,
+            layers={name: inner[name] for name in layers},
             method="lrp",
-            settings={"composite": repr(self.composite)},
+            settings={**self._settings, **chosen},
         )
 
     def summary(self):
@@ -124,7 +129,7 @@ class LRP:
                 "why": step.why,
                 "fallback": step.is_fallback,
             }
-            for node, step in self._steps.items()
+            for node, step in self._surrogate.steps.items()
         ]
         return pd.DataFrame(rows)
 
@@ -146,28 +151,27 @@ class LRP:
         """
         import pandas as pd
 
-        inputs = self._open.check_inputs(x)
-        target = self._open.check_target(target, len(tree.flatten(inputs)[0]))
+        inputs, rows = self._check_inputs(x)
+        output, target = self._open.choose_output(target)
+        target = self._open.check_target(target, rows, output)
         if not callable(target):
-            _, _, _, target = self._explain(inputs, target, {})
-        classes = None if callable(target) else ops.convert_to_tensor(target)
-        score_of = scorer(target)
-        balance = walk(
-            self._graph,
-            self._steps,
-            self._probed,
-            tree.map_structure(ops.convert_to_tensor, inputs),
-            lambda scores: score_of(scores, classes),
-        )
+            *_, target = self._explainer(target, output, {}, {})(inputs, target, {})
+        score_of = functools.partial(scorer(target, output), classes=target)
+        balance = walk(self._surrogate, inputs, score_of)
         rows = [
-            {"layer": node.name, "rule": str(self._steps[node].treatment), **parts}
+            {"layer": node.name, "rule": str(self._surrogate.steps[node].treatment), **parts}
             for node, parts in balance.items()
         ]
         return pd.DataFrame(rows)
 
+    def _check_inputs(self, x):
+        """Returns checked inputs and the number of rows."""
+        inputs = self._open.check_inputs(x)
+        return inputs, len(tree.flatten(inputs)[0])
+
     def _output_of(self, name):
-        """Returns the place of a layer's outputs, its activation and what it holds included."""
-        nodes = self._graph.nodes
+        """Returns the place of a layer's outputs, its activation included, and the channel axis."""
+        nodes = self._surrogate.graph.nodes
         found = [n for n in nodes if n.name == name or n.name.startswith(f"{name}/")]
         if not found:
             names = dict.fromkeys(node.name.removesuffix("/activation") for node in nodes)
@@ -182,61 +186,50 @@ class LRP:
                 f"The layer {name!r} has outputs of shape {[p.shape for p in found[-1].outputs]}; "
                 "relevance can be returned of one output of a known shape."
             )
-        return place
+        layer = getattr(found[0].operation, "layer", found[0].operation)
+        first = getattr(layer, "data_format", "channels_last") == "channels_first"
+        return place, 1 if first else len(place.shape) - 1
 
-    def _explain(self, inputs, target, taps):
-        key = (target if callable(target) else None, tuple(taps))
+    def _explainer(self, target, output, taps, masks):
+        """Returns the function of inputs, classes and masks that explains a batch, compiled."""
+        by_class = not callable(target)
+        key = (None if by_class else target, output, tuple(taps), tuple(masks))
         if key not in self._compiled:
             if len(self._compiled) == _MOST_COMPILED:  # there is no end of lambdas
                 self._compiled.clear()
-            self._compiled[key] = jit(self._relevance_of(scorer(target), taps))
-        classes = np.zeros(len(tree.flatten(inputs)[0]), "int32") if callable(target) else target
-        tensors = tree.map_structure(ops.convert_to_tensor, inputs)
-        outputs = self._compiled[key](self._weights, tensors, ops.convert_to_tensor(classes))
-        return tree.map_structure(ops.convert_to_numpy, outputs)
-
-    def _relevance_of(self, score_of, taps):
-        """Returns the function to compile: weights, inputs, classes to relevances, score, class."""
-
-        def relevance(weights, inputs, classes):
-            rows = ops.shape(tree.flatten(inputs)[0])[0]
-            zeros = {name: ops.zeros((rows, *taps[name].shape[1:])) for name in taps}
-            (scores, values), pullback = vjp(
-                lambda pair: self._surrogate(weights, *pair, taps), (inputs, zeros)
+            relevance = functools.partial(
+                self._surrogate.relevance,
+                taps=taps,
+                score_of=scorer(target, output),
+                output=output if by_class else None,
             )
-            predicted = ops.cast(ops.argmax(scores, axis=-1), "int32")
-            classes = ops.where(classes < 0, predicted, classes)
-            score, pull_scores = vjp(lambda scores: score_of(scores, classes), scores)
-            nothing = tree.map_structure(ops.zeros_like, values)
-            gradients, inner = pullback((pull_scores(ops.ones_like(score)), nothing))
-            relevances = tree.map_structure(self._times, self._graph.inputs, inputs, gradients)
-            inner = {name: self._times(taps[name], values[name], inner[name]) for name in taps}
-            return relevances, inner, score, classes
+            self._compiled[key] = jit(relevance)
 
-        return relevance
+        def explain(inputs, classes, masks):
+            if not by_class:
+                classes = np.zeros(len(tree.flatten(inputs)[0]), "int32")
+            tensors = tree.map_structure(ops.convert_to_tensor, (inputs, classes, masks))
+            outputs = self._compiled[key](self._weights, *tensors)
+            return tree.map_structure(ops.convert_to_numpy, outputs)
 
-    def _times(self, place, values, gradient):
-        """Returns the relevance of a tensor; a probed one has some where its value is zero."""
-        return (floor(values) if place in self._probed else values) * gradient
+        return explain
 
-    def _surrogate(self, weights, inputs, zeros, taps):
-        """Returns the model's scores, with the gradients that the rules prescribe, and the taps.
 
-        A tap is a zero added to a layer's output: the gradient for it is that for the output.
-        """
-        by_node = dict(zip(self._graph.nodes, weights, strict=True))
-        names = {place: name for name, place in taps.items()}
-        values = {}
+def _check_batch_size(batch_size):
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"batch_size is None or a positive int; received {batch_size!r}.")
+    return batch_size
 
-        def call(node, args, kwargs):
-            outputs = self._steps[node].run(by_node[node], args, kwargs)
-            name = names.get(node.outputs[0])
-            if name is None:
-                return outputs
-            values[name] = outputs + zeros[name]
-            return values[name]
 
-        return self._graph.run(inputs, call), values
+def _batches(rows, batch_size):
+    """Yields slices of so many rows."""
+    size = batch_size or rows
+    yield from (slice(start, start + size) for start in range(0, rows, size))
+
+
+def _rows(structure, part):
+    """Returns a structure with some rows of its arrays; a callable stands for every row."""
+    return tree.map_structure(lambda leaf: leaf if callable(leaf) else leaf[part], structure)
 
 
 def _report_fallbacks(steps, strict):

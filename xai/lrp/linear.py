@@ -5,6 +5,7 @@ import dataclasses
 import keras
 from keras import ops
 
+from xai.lrp.precision import raised
 from xai.lrp.steering import detached
 
 
@@ -43,7 +44,7 @@ class LinearMap:
     def weights(self):
         """Returns copies of the current kernel and bias (None without one), at least float32."""
         layer = self.layer
-        dtype = "float64" if layer.variable_dtype == "float64" else "float32"
+        dtype = raised(layer.variable_dtype)
         kernel = detached(getattr(layer, self.family.kernel), dtype)
         has_bias = self.has_bias and layer.bias is not None
         bias = detached(layer.bias, dtype) if has_bias else None

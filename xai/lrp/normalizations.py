@@ -11,15 +11,24 @@ Source: Ali et al. 2022, XAI for transformers: better explanations through conse
 import keras
 from keras import ops
 
+from xai.lrp.steering import pass_on
+
 
 def is_normalization(operation):
     """Whether an operation normalizes by statistics of its own input."""
     return type(operation) in _LINEARIZED and not getattr(operation, "rms_scaling", False)
 
 
-def run_normalization(layer, x):
-    """Returns the layer's output, what scales it held constant."""
-    return _LINEARIZED[type(layer)](layer, x)
+def run_normalization(layer, x, probed=False):
+    """Returns the layer's output, what scales it held constant.
+
+    Args:
+        layer: A normalization.
+        x: Its input.
+        probed: Whether relevance arrives where the output is zero.
+    """
+    y = _LINEARIZED[type(layer)](layer, x)
+    return pass_on(y, x) if probed and type(layer) in _SCALINGS else y
 
 
 def _layer_normalization(layer, x):
@@ -31,7 +40,7 @@ def _layer_normalization(layer, x):
 def _rms_normalization(layer, x):
     axes = _axes(layer, x)
     z = x * _inverse_root_mean_square(x, axes, layer.epsilon)
-    return z * ops.reshape(layer.scale, _broadcast_shape(z, axes))
+    return z * ops.cast(ops.reshape(layer.scale, _broadcast_shape(z, axes)), z.dtype)
 
 
 def _unit_normalization(layer, x):
@@ -55,6 +64,8 @@ _LINEARIZED = {
     keras.layers.GroupNormalization: _group_normalization,
 }
 
+_SCALINGS = (keras.layers.RMSNormalization, keras.layers.UnitNormalization)
+
 
 def _inverse_root_mean_square(z, axes, epsilon):
     mean_square = ops.mean(ops.square(z), axis=axes, keepdims=True)
@@ -74,5 +85,5 @@ def _affine(layer, z, axes):
     """Applies the layer's own scale and offset along some axes."""
     shape = _broadcast_shape(z, axes)
     if layer.gamma is not None:
-        z = z * ops.reshape(layer.gamma, shape)
-    return z if layer.beta is None else z + ops.reshape(layer.beta, shape)
+        z = z * ops.cast(ops.reshape(layer.gamma, shape), z.dtype)
+    return z if layer.beta is None else z + ops.cast(ops.reshape(layer.beta, shape), z.dtype)

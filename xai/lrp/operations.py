@@ -6,6 +6,10 @@ would count relevance twice by their own gradient; `products.py` and `normalizat
 """
 
 import keras
+from keras import tree
+
+from xai.graph import Tensor
+from xai.tracing import FoldTime, UnfoldTime
 
 _RANKS = ("1D", "2D", "3D")
 
@@ -27,6 +31,7 @@ _KEEP_SIGN = _layers(
     "SpatialDropout{} Dropout AlphaDropout GaussianDropout ActivityRegularization Identity "
     "Add Average Concatenate Maximum Minimum Flatten Reshape Permute RepeatVector"
 )
+_KEEP_SIGN = (*_KEEP_SIGN, FoldTime, UnfoldTime)
 _TRANSPARENT = (*_KEEP_SIGN, *_layers("Subtract BatchNormalization GaussianNoise"))
 
 _SCALINGS = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -34,7 +39,8 @@ _SCALINGS = (keras.layers.Rescaling, keras.layers.Normalization)
 # The same among `keras.ops`, whose classes are private: by name.
 _OPS_KEEP_SIGN = _names(
     "Add Amax Append Average AdaptiveAveragePool AdaptiveMaxPool AveragePool BroadcastTo Cast "
-    "Concatenate Copy Cumsum DepthToSpace Diagonal Dstack ExpandDims Flip Fliplr Flipud GetItem "
+    "Concatenate ConvertToTensor Copy Cumsum DepthToSpace Diagonal Dstack ExpandDims Flip Fliplr "
+    "Flipud GetItem "
     "Hsplit Hstack Max MaxPool Maximum Mean Min Minimum Moveaxis Pad Ravel Repeat Reshape "
     "Resize Roll Rot90 Slice SpaceToDepth Split Squeeze Stack Sum Swapaxes Take Tile Transpose "
     "Unstack Vsplit Vstack"
@@ -51,14 +57,27 @@ _NONNEGATIVE = _names(
     "relu Relu relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid softplus "
     "Softplus softmax Softmax exponential Exp"
 )
-_BOUNDED = _names(
-    "relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid softmax Softmax"
-)
+_BOUNDED = _names("relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid")
 
 
-def keeps_sign(operation):
-    """Whether outputs are non-negative wherever inputs are."""
-    return isinstance(operation, _KEEP_SIGN) or op_name(operation) in _OPS_KEEP_SIGN
+def keeps_sign(node):
+    """Whether a node's outputs are non-negative wherever its inputs are."""
+    operation = node.operation
+    if getattr(operation, "interpolation", "nearest") not in ("nearest", "bilinear"):
+        return False  # the others overshoot
+    known = isinstance(operation, _KEEP_SIGN) or op_name(operation) in _OPS_KEEP_SIGN
+    return known and all(map(_is_no_negative_constant, tree.flatten((node.args, node.kwargs))))
+
+
+def signs_of_summands(node):
+    """Returns 1 or -1 for each tensor that a sum or difference reads, None for another node."""
+    name = op_name(node.operation) or type(node.operation).__name__
+    if name not in ("Add", "Subtract", "Negative"):
+        return None
+    places = tree.flatten((node.args, node.kwargs))
+    last = -1 if name != "Add" else 1
+    signs = [last if place is places[-1] else 1 for place in places]
+    return [sign for place, sign in zip(places, signs, strict=True) if isinstance(place, Tensor)]
 
 
 def is_nonnegative(operation):
@@ -73,7 +92,7 @@ def is_bounded(operation):
 
 def is_known(operation):
     """Whether any of the treatments below is for the operation."""
-    tests = (is_transparent, is_activation, is_scaling, is_softmax)
+    tests = (is_transparent, is_activation, is_scaling, is_softmax, is_embedding)
     return any(test(operation) for test in tests)
 
 
@@ -97,6 +116,16 @@ def is_activation(operation):
 def is_scaling(operation):
     """Whether the operation is elementwise affine preprocessing, offset or not."""
     return isinstance(operation, _SCALINGS)
+
+
+def is_embedding(operation):
+    """Whether the operation is a layer that looks up vectors of integers."""
+    return type(operation) is keras.layers.Embedding
+
+
+def is_cast(operation):
+    """Whether the operation changes the dtype alone."""
+    return op_name(operation) in ("Cast", "ConvertToTensor")
 
 
 def is_softmax(operation):
@@ -125,6 +154,14 @@ def op_name(operation):
     cls = type(operation)
     private = ("keras.src.ops.", "keras.src.activations.")
     return cls.__name__ if cls.__module__.startswith(private) else None
+
+
+def _is_no_negative_constant(leaf):
+    """Whether an argument is a tensor to come, no number at all, or numbers of zero and more."""
+    if isinstance(leaf, keras.Variable):
+        return False  # its values may change
+    is_numeric = isinstance(leaf, int | float) or hasattr(leaf, "__array__")
+    return not is_numeric or bool((keras.ops.convert_to_numpy(leaf) >= 0).all())
 
 
 def _relu_name(layer):

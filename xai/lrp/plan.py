@@ -7,18 +7,15 @@ import keras
 from keras import ops, tree
 
 from xai import graph as graphs
+from xai.lrp import operations
 from xai.lrp.normalizations import is_normalization, run_normalization
-from xai.lrp.operations import (
-    is_activation,
-    is_plain_relu,
-    is_scaling,
-    is_softmax,
-    is_transparent,
-)
-from xai.lrp.products import factor_shares, is_product, run_product
+from xai.lrp.precision import raise_operation, raise_tensors
+from xai.lrp.products import factor_shares, is_elementwise, is_product, run_product
+from xai.lrp.recurrent import RecurrentMap
 from xai.lrp.rules import Zero
-from xai.lrp.steering import pass_on
+from xai.lrp.steering import pass_on, probe, rectify
 from xai.lrp.surroundings import probed_places, sites_of, weighted_places
+from xai.lrp.zeros import have_one_shape, share_among_factors, share_among_summands
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,15 +55,17 @@ def plan(graph, composite):
         node: Zero() if entry is None else composite.entries[entry][1]
         for node, entry in entries.items()
     }
-    probed = probed_places(graph, rules)
+    probed = set() if composite.relu_gradient else probed_places(graph, rules)
     sites = sites_of(graph, rules, probed)
     steps = {}
     for node in graph.nodes:
         if node in rules:
             why = _reason(node, composite, entries[node])
             steps[node] = _rule_step(node, rules[node], sites[node], why)
+        elif composite.relu_gradient:
+            steps[node] = _gradient_step(node, composite.relu_gradient)
         else:
-            steps[node] = _own_step(node, graph, probed)
+            steps[node] = _own_step(node, graph, probed, composite.bilinear)
     return steps, probed
 
 
@@ -84,53 +83,162 @@ def _reason(node, composite, entry):
 
 
 def _rule_step(node, rule, site, why):
-    def run(weights, args, kwargs):
-        return rule(node.operation, weights, args[0], site)
+    operation = node.operation
+    weights = rule.prepare(*operation.weights(), site)
+    if isinstance(operation, RecurrentMap):
+        gates = operation.gates()
+        weights = weights if gates is None else {**weights, "gates": list(gates)}
 
-    layer_type = type(node.operation.layer).__name__
-    return Step(rule, layer_type, why, rule.prepare(*node.operation.weights(), site), run)
+        def run(weights, args, kwargs):
+            kwargs = {name: value for name, value in kwargs.items() if name != "training"}
+            return operation.run(rule, weights, site, *args, **kwargs)
+    else:
+
+        def run(weights, args, kwargs):
+            return rule(operation, weights, args[0], site)
+
+    return Step(rule, type(operation.layer).__name__, why, weights, run)
 
 
-def _own_step(node, graph, probed):
+def _gradient_step(node, relu_gradient):
+    """Returns the step of a node without a kernel where gradients are wanted, not relevance."""
+    if operations.is_plain_relu(node.operation):
+        run = functools.partial(_run_rectifying, gated=relu_gradient == "guided")
+        return _step(node, f"{relu_gradient} gradient", "ReLU", run)
+    return _step(node, "own gradient", "no ReLU", _run_as_it_is)
+
+
+def _own_step(node, graph, probed, bilinear):
     """Returns the step of a node without a kernel."""
     operation = node.operation
-    if is_transparent(operation) and not (is_plain_relu(operation) and node.outputs[0] in probed):
-        return _step(node, "own gradient", "passes values on", graphs.call)
-    if is_scaling(operation):
-        return _step(node, "unchanged", "preprocessing", _run_passing)
-    if is_activation(operation):
+    is_probed = bool(probed.intersection(node.outputs))
+    if operations.is_cast(operation):
+        return _step(node, "own gradient", "passes values on", _run_cast, carries=True)
+    if operations.is_embedding(operation) or _is_lookup(node):
+        return _step(node, "sum over the vector", "tokens", _run_lookup, carries=True)
+    if operations.is_transparent(operation) and not (
+        is_probed and operations.is_plain_relu(operation)
+    ):
+        return _transparent_step(node, is_probed)
+    if operations.is_scaling(operation):
+        return _step(node, "unchanged", "preprocessing", _run_passing, carries=True)
+    if operations.is_activation(operation):
         return _step(node, "unchanged", "activation", _run_passing)
     if is_product(operation):
-        shares = factor_shares(node, graph)
-        words = ", ".join(f"{share:.2g}" for share in shares)
-        run = functools.partial(run_product, shares=shares)
-        return _step(node, words, "shares of the factors; a gate gets none", run)
+        return _product_step(node, factor_shares(node, graph, bilinear), is_probed)
     if is_normalization(operation):
-        return _step(node, "own gradient", "its deviation held constant", _run_normalizing)
-    if is_softmax(operation):
-        return _step(node, "own gradient", "softmax", graphs.call)
-    return _step(node, "own gradient", "no rule is known", graphs.call, is_fallback=True)
+        run = functools.partial(_run_normalizing, probed=is_probed)
+        return _step(node, "own gradient", "its deviation held constant", run)
+    if operations.is_softmax(operation):
+        return _step(node, "own gradient", "softmax", _run_as_it_is)
+    if not any(place.is_float for place in node.outputs):
+        return _step(node, "none", "makes integers", _run_as_it_is)
+    return _step(node, "own gradient", "no rule is known", _run_as_it_is, is_fallback=True)
 
 
-def _step(node, treatment, why, run, is_fallback=False):
+def _transparent_step(node, is_probed):
+    signs = operations.signs_of_summands(node)
+    if is_probed and signs and have_one_shape(node):
+        run = functools.partial(share_among_summands, signs=signs)
+        return _step(node, "by summand", "zeros share alike", run)
+    carries = len(node.inputs) == 1
+    return _step(node, "own gradient", "passes values on", _run_as_it_is, carries=carries)
+
+
+def _product_step(node, shares, is_probed):
+    among_zeros = is_probed and is_elementwise(node.operation) and have_one_shape(node, shares)
+    run = share_among_factors if among_zeros else run_product
+    words = ", ".join(f"{share:.2g}" for share in shares)
+    why = "shares of the factors; a gate gets none"
+    return _step(node, words, why, functools.partial(run, shares=shares))
+
+
+def _step(node, treatment, why, run, is_fallback=False, carries=False):
+    """Returns a step that runs a node's operation with copies of its variables.
+
+    Args:
+        node: The node.
+        treatment: See `Step`.
+        why: See `Step`.
+        run: Function of the node, in float32 at least, args and kwargs to the outputs.
+        is_fallback: See `Step`.
+        carries: Whether integers stay the floating-point numbers that stand for them.
+    """
     held = tree.flatten((node.args, node.kwargs))
     variables = [leaf for leaf in held if isinstance(leaf, keras.Variable)]
     variables += getattr(node.operation, "variables", [])
     copies = [ops.copy(ops.stop_gradient(variable.value)) for variable in variables]
+    operation = node.operation
+    node = dataclasses.replace(node, operation=raise_operation(operation))
 
     def run_with(weights, args, kwargs):
+        if not carries:
+            args, kwargs = _as_integers(node, args, kwargs)
         with keras.StatelessScope(zip(variables, weights, strict=True)):
-            return run(node, args=args, kwargs=kwargs)
+            return raise_tensors(run(node, args=args, kwargs=kwargs))
 
-    operation = node.operation
     name = getattr(operation, "__name__", type(operation).__name__)
     return Step(treatment, name, why, copies, run_with, is_fallback)
 
 
-def _run_normalizing(node, args, kwargs):
-    return run_normalization(node.operation, args[0])
+def _as_integers(node, args, kwargs):
+    """Returns arguments with the integers that floating-point numbers stood for."""
+    return tree.map_structure(
+        lambda place, value: (
+            ops.cast(value, place.dtype)
+            if isinstance(place, graphs.Tensor) and not place.is_float
+            else value
+        ),
+        (node.args, node.kwargs),
+        (args, kwargs),
+    )
+
+
+def _is_lookup(node):
+    """Whether a node looks up vectors of integers in a table that depends on no input."""
+    takes = operations.op_name(node.operation) == "Take" and len(node.inputs) == 1
+    return takes and isinstance([*node.args, *node.kwargs.values()][1], graphs.Tensor)
+
+
+def _run_as_it_is(node, args, kwargs):
+    return node.operation(*args, **kwargs)
+
+
+def _run_cast(node, args, kwargs):
+    (x,) = (value for value in tree.flatten((args, kwargs)) if hasattr(value, "dtype"))
+    (place,) = node.outputs
+    if "float" not in keras.backend.standardize_dtype(x.dtype):
+        return ops.cast(x, place.dtype)
+    if place.is_float or node.inputs[0].dtype == place.dtype:
+        return x
+    return pass_on(ops.cast(ops.cast(x, place.dtype), x.dtype), x)
+
+
+def _run_lookup(node, args, kwargs):
+    """Looks tokens up; the relevance of a token is that of its vector, summed."""
+    tokens = next(
+        value
+        for place, value in zip(
+            tree.flatten((node.args, node.kwargs)), tree.flatten((args, kwargs)), strict=True
+        )
+        if isinstance(place, graphs.Tensor)
+    )
+    ids = ops.cast(ops.stop_gradient(tokens), "int32")
+    args, kwargs = tree.map_structure(
+        lambda value: ids if value is tokens else value, (args, kwargs)
+    )
+    vectors = ops.stop_gradient(node.operation(*args, **kwargs))
+    return vectors * probe(tokens)[..., None]
+
+
+def _run_normalizing(node, args, kwargs, probed):
+    return run_normalization(node.operation, args[0], probed)
 
 
 def _run_passing(node, args, kwargs):
     constants = tree.map_structure(ops.stop_gradient, args)
     return pass_on(node.operation(*constants, **kwargs), args[0])
+
+
+def _run_rectifying(node, args, kwargs, gated):
+    return rectify(args[0], gated)

@@ -1,36 +1,49 @@
-"""Products of activations: their own gradient would hand the relevance to each factor in full."""
+"""Products of activations: their own gradient would hand the relevance to each factor in full.
+
+Source: Achtibat et al. 2024, AttnLRP (arXiv 2402.05602), propositions 3.2 and 3.3, for equal
+shares; Ali et al. 2022 (ICML) for CP-LRP, which takes attention weights for constants; Arras et al.
+2017 (arXiv 1706.07206) for gates.
+"""
 
 import keras
 from keras import ops, tree
 
 from xai.graph import Tensor
-from xai.lrp.operations import is_bounded, is_transparent, op_name
+from xai.lrp.operations import is_bounded, is_softmax, is_transparent, op_name
+from xai.lrp.steering import redirect
 
 _LAYERS = (keras.layers.Multiply, keras.layers.Dot)
 _OPS = frozenset(["Multiply", "Matmul", "Dot", "Einsum", "Tensordot", "Inner", "Outer", "Vdot"])
+_ATTENTION = frozenset(["DotProductAttention"])  # softmax(q k^T) v: a product of two products
 _QUOTIENTS = frozenset(["Divide", "TrueDivide", "DivideNoNan"])
 
 
 def is_product(operation):
     """Whether an operation multiplies or divides what it reads."""
-    return isinstance(operation, _LAYERS) or op_name(operation) in _OPS | _QUOTIENTS
+    return isinstance(operation, _LAYERS) or op_name(operation) in _OPS | _ATTENTION | _QUOTIENTS
 
 
-def factor_shares(node, graph):
+def is_elementwise(operation):
+    """Whether a product's output has a place for each of a factor's."""
+    name = op_name(operation)
+    return isinstance(operation, keras.layers.Multiply) or name == "Multiply" or name in _QUOTIENTS
+
+
+def factor_shares(node, graph, bilinear):
     """Returns the share of the relevance that each factor of a product gets, in their order.
 
     A gate gets nothing and leaves all to the signal that it scales: a factor that comes from a
-    bounded activation such as a sigmoid, if another factor does not. So does a divisor. Factors of
-    one kind share alike; a constant is none.
-
-    Source: Arras et al. 2017 (arXiv 1706.07206) for gates; Achtibat et al. 2024 (arXiv 2402.05602),
-    proposition 3.2, for equal shares.
+    bounded activation such as a sigmoid, if another factor does not. So does a divisor, and, if
+    `bilinear` is `"cp"`, a softmax. Factors of one kind share alike; a constant is none.
     """
+    if op_name(node.operation) in _ATTENTION:
+        shares = (0.0, 0.0, 1.0) if bilinear == "cp" else (0.25, 0.25, 0.5)
+        return [*shares, *[0.0] * (len(node.inputs) - 3)]  # what follows are masks
     factors = node.inputs
     if op_name(node.operation) in _QUOTIENTS:
         passive = [place is not node.args[0] for place in factors]
     else:
-        passive = [_is_gate(place, graph) for place in factors]
+        passive = [_is_gate(place, graph, bilinear) for place in factors]
     active = passive.count(False)
     if active == 0:
         return [1 / len(factors)] * len(factors)
@@ -53,15 +66,24 @@ def run_product(node, args, kwargs, shares):
 def _scale_gradient(x, share):
     if share == 1:
         return x
-    return share * x + ops.stop_gradient((1 - share) * x)
+    if share == 0:
+        return ops.stop_gradient(x)
+    return redirect(lambda *_: [share], x, x)
 
 
-def _is_gate(place, graph):
-    """Whether a tensor comes from a bounded activation, reshaped or scaled by constants at most."""
-    node = graph.producer(place)
-    while node is not None and not is_bounded(node.operation):
+def _is_gate(place, graph, bilinear):
+    """Whether a tensor comes from a bounded activation or a mask.
+
+    In between it may be reshaped, or scaled by constants.
+    """
+    while place.dtype != "bool":
+        node = graph.producer(place)
+        if node is None:
+            return False
+        if is_bounded(node.operation) or (bilinear == "cp" and is_softmax(node.operation)):
+            return True
         passes = is_transparent(node.operation) or is_product(node.operation)
         if len(node.inputs) != 1 or not passes:
             return False
-        node = graph.producer(node.inputs[0])
-    return node is not None
+        (place,) = node.inputs
+    return True

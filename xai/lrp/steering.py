@@ -88,3 +88,22 @@ def probe(x):
 def pass_on(y, x):
     """Returns the value `y` with the gradient that leaves its relevance to `x` unchanged."""
     return redirect(lambda y, x: [floor(y) / floor(x)], y, x)
+
+
+def rectify(x, gated):
+    """Returns `relu(x)` whose gradient is rectified: only what is positive passes.
+
+    Args:
+        x: A tensor.
+        gated: Whether it passes only where `x` is positive too, as the gradient of a ReLU does.
+    """
+
+    @ops.custom_gradient
+    def rectified(x):
+        def gradient(*positional, upstream=None):
+            given = ops.maximum(positional[-1] if upstream is None else upstream, 0)
+            return given * ops.cast(x > 0, given.dtype) if gated else given
+
+        return ops.maximum(x, 0), gradient
+
+    return rectified(x)

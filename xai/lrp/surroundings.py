@@ -1,7 +1,14 @@
 """What the graph knows of a node's surroundings: depth, signs, and where zeros carry relevance."""
 
 from xai.lrp.linear import LinearMap
-from xai.lrp.operations import is_nonnegative, is_plain_relu, is_scaling, keeps_sign
+from xai.lrp.operations import (
+    is_embedding,
+    is_nonnegative,
+    is_plain_relu,
+    is_scaling,
+    keeps_sign,
+)
+from xai.lrp.recurrent import RecurrentMap
 from xai.lrp.selectors import Place
 from xai.lrp.steering import Site
 
@@ -14,7 +21,7 @@ def weighted_places(graph):
         known = [before.get(place, (frozenset(), 0)) for place in node.inputs]
         layers = frozenset().union(*(layers for layers, _ in known))
         depth = max((depth for _, depth in known), default=0)
-        if isinstance(node.operation, LinearMap):
+        if isinstance(node.operation, LinearMap | RecurrentMap):
             nodes[node] = (layers, depth)
             layers, depth = layers | {node.operation.layer}, depth + 1
         before.update(dict.fromkeys(node.outputs, (layers, depth)))
@@ -29,7 +36,7 @@ def nonnegative_places(graph):
     """Returns the tensors of a canonized graph that are non-negative whatever the input is."""
     known = set()
     for node in graph.nodes:
-        keeps = keeps_sign(node.operation) and known.issuperset(node.inputs)
+        keeps = keeps_sign(node) and known.issuperset(node.inputs)
         if keeps or is_nonnegative(node.operation):
             known.update(node.outputs)
     return known
@@ -38,18 +45,22 @@ def nonnegative_places(graph):
 def probed_places(graph, rules):
     """Returns the tensors that may have relevance where they are zero.
 
-    A rule that probes gives it to its input, and so does preprocessing, whose offset may turn a
-    zero into something else. Activations and layers that pass values on hand it down to what they
-    read, until a weighted layer redistributes it.
+    A rule that probes gives it to its input, and so do preprocessing, whose offset may turn a zero
+    into something else, and an embedding, to whatever token. Activations and layers that pass
+    values on hand it down to what they read, until a weighted layer redistributes it.
     """
     probed = set()
     for node in reversed(graph.nodes):
         if node in rules:
             if rules[node].probes:
                 probed.update(node.inputs)
-        elif is_scaling(node.operation) or probed.intersection(node.outputs):
+        elif _probes(node.operation) or probed.intersection(node.outputs):
             probed.update(node.inputs)
     return probed
+
+
+def _probes(operation):
+    return is_scaling(operation) or is_embedding(operation)
 
 
 def sites_of(graph, rules, probed):

@@ -49,6 +49,7 @@ class SampledShapley:
         self.players = players
         self.seed = seed
         self._open = open_model(model, output)
+        self._open.require_classes()
         if len(tree.flatten(self._open.graph.inputs)) != 1:
             raise ValueError(
                 f"The model {model.name!r} has several inputs; this version of SampledShapley "

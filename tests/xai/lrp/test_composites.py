@@ -21,7 +21,7 @@ def model():
 
 
 def weighted(explainer):
-    treatments = (step.treatment for step in explainer._steps.values())
+    treatments = (step.treatment for step in explainer._surrogate.steps.values())
     return [treatment for treatment in treatments if not isinstance(treatment, str)]
 
 

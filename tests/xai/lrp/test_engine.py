@@ -146,7 +146,7 @@ def test_batch_normalization_equals_the_model_folded_by_hand(linear):
     x = random.normal(size=(4, *shape)).astype("float32")
     a, b = (xai.LRP(m, xai.rules.ZPlus(), strict=True)(x, target=1) for m in (model, folded))
     assert relative(a.values, b.values) < 1e-5
-    assert xai.LRP(model)._graph.nodes[0].operation.normalization is norm
+    assert xai.LRP(model)._surrogate.graph.nodes[0].operation.normalization is norm
 
 
 def test_a_normalization_that_cannot_be_folded_keeps_the_values():

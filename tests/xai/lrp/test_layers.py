@@ -208,7 +208,7 @@ def test_opening_a_layer_leaves_no_trace_in_it():
     layer = Gated()
     model = keras.Sequential([keras.Input(SEQUENCE), layer, layers.Flatten(), layers.Dense(2)])
     before = [len(part._inbound_nodes) for part in (layer, layer.inner)]
-    names = [node.name for node in xai.LRP(model, strict=True)._graph.nodes]
+    names = [node.name for node in xai.LRP(model, strict=True)._surrogate.graph.nodes]
     assert [len(part._inbound_nodes) for part in (layer, layer.inner)] == before
     assert not layer.inner._outbound_nodes
     assert f"{layer.name}/{layer.inner.name}" in names
