@@ -22,10 +22,7 @@ def canonize(graph):
     nodes = _flat(_opened(node) for node in graph.nodes)
     nodes = _flat(_as_linear_maps(node) for node in nodes)
     graph = dataclasses.replace(graph, nodes=tuple(nodes))
-    folds = {node: _foldable_normalization(node, graph) for node in graph.nodes}
-    gone = set(folds.values())
-    nodes = [_folded(node, folds[node]) for node in graph.nodes if node not in gone]
-    return dataclasses.replace(graph, nodes=tuple(nodes))
+    return _fold_before(_fold_behind(graph))
 
 
 def _flat(lists):
@@ -62,20 +59,62 @@ def _as_linear_maps(node):
     ]
 
 
-def _foldable_normalization(node, graph):
-    """Returns the BatchNormalization node that alone reads the output of a linear map, or None."""
-    place = node.outputs[0]
-    if not isinstance(node.operation, LinearMap) or place in tree.flatten(graph.outputs):
-        return None
-    readers = graph.readers[place]
-    if len(readers) != 1 or type(readers[0].operation) is not keras.layers.BatchNormalization:
-        return None
-    foldable = node.operation.can_fold(readers[0].operation, len(place.shape))
-    return readers[0] if foldable else None
+def _fold_behind(graph):
+    """Returns the graph with each BatchNormalization in the linear map that it alone reads."""
+    folds = {
+        node: reader
+        for node, reader in _pairs(graph)
+        if isinstance(node.operation, LinearMap)
+        and _is_normalization(reader)
+        and node.operation.takes_behind(reader.operation, len(node.outputs[0].shape))
+    }
+    return _merged(graph, folds, _folded_behind)
 
 
-def _folded(node, normalization):
-    if normalization is None:
-        return node
-    operation = dataclasses.replace(node.operation, normalization=normalization.operation)
+def _fold_before(graph):
+    """Returns the graph with each other BatchNormalization in the linear map that alone reads it.
+
+    So the map's inputs are what the normalization reads, often the non-negative output of a ReLU.
+    """
+    folds = {
+        reader: node
+        for node, reader in _pairs(graph)
+        if isinstance(reader.operation, LinearMap)
+        and _is_normalization(node)
+        and reader.operation.takes_before(node.operation, len(node.outputs[0].shape))
+    }
+    return _merged(graph, folds, _folded_before)
+
+
+def _pairs(graph):
+    """Yields each node whose output one other node alone reads, and that node."""
+    results = tree.flatten(graph.outputs)
+    for node in graph.nodes:
+        readers = graph.readers[node.outputs[0]]
+        if len(readers) == len(node.outputs) == 1 and node.outputs[0] not in results:
+            yield node, readers[0]
+
+
+def _is_normalization(node):
+    return type(node.operation) is keras.layers.BatchNormalization
+
+
+def _merged(graph, folds, fold):
+    """Returns the graph with the normalization that `folds` gives a node folded into it."""
+    gone = set(folds.values())
+    nodes = [
+        fold(node, folds[node]) if node in folds else node
+        for node in graph.nodes
+        if node not in gone
+    ]
+    return dataclasses.replace(graph, nodes=tuple(nodes))
+
+
+def _folded_behind(node, normalization):
+    operation = dataclasses.replace(node.operation, behind=normalization.operation)
     return dataclasses.replace(node, operation=operation, outputs=normalization.outputs)
+
+
+def _folded_before(node, normalization):
+    operation = dataclasses.replace(node.operation, before=normalization.operation)
+    return dataclasses.replace(node, operation=operation, args=normalization.args, kwargs={})

@@ -18,28 +18,38 @@ class Family:
         kernel: The attribute that holds the kernel.
         outputs: Where the kernel has its output channels: `"last"`; `"before_last"`, as transposed
             convolutions; `"last_two"`, as depthwise ones; or None, where they are no channels.
+        takes_shift: Whether a constant added to an input channel adds one to each output channel,
+            if no padding cuts it off.
     """
 
     product: object
     kernel: str = "kernel"
     outputs: str | None = "last"
+    takes_shift: bool = True
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LinearMap:
-    """A weighted layer without its activation, a BatchNormalization behind it folded in.
+    """A weighted layer without its activation, a BatchNormalization before or behind it folded in.
 
     Attributes:
         layer: The Keras layer that holds kernel and bias.
         family: How it maps.
-        normalization: The BatchNormalization that follows it in the data flow, or None.
+        before: The BatchNormalization that it alone reads in the data flow, or None.
+        behind: The BatchNormalization that alone reads it, or None.
         has_bias: Whether the layer's bias belongs to this map.
     """
 
     layer: object
     family: Family
-    normalization: object = None
+    before: object = None
+    behind: object = None
     has_bias: bool = True
+
+    @property
+    def folded(self):
+        """The normalizations folded in."""
+        return [norm for norm in (self.before, self.behind) if norm is not None]
 
     def weights(self):
         """Returns copies of the current kernel and bias (None without one), at least float32."""
@@ -48,9 +58,11 @@ class LinearMap:
         kernel = detached(getattr(layer, self.family.kernel), dtype)
         has_bias = self.has_bias and layer.bias is not None
         bias = detached(layer.bias, dtype) if has_bias else None
-        if self.normalization is None:
+        if self.before is not None:
+            kernel, bias = self._normalized(kernel, bias, *affine(self.before, dtype))
+        if self.behind is None:
             return kernel, bias
-        scale, shift = affine(self.normalization, dtype)
+        scale, shift = affine(self.behind, dtype)
         return self._scaled(kernel, scale), shift if bias is None else bias * scale + shift
 
     def __call__(self, x, kernel, bias=None):
@@ -58,10 +70,27 @@ class LinearMap:
         z = self.family.product(self.layer, x, kernel)
         return z if bias is None else z + self._along_channels(bias, len(z.shape))
 
-    def can_fold(self, normalization, rank):
+    def takes_behind(self, normalization, rank):
         """Whether a BatchNormalization on the map's output acts on its output channels."""
         axis = normalization.axis % rank
         return self.family.outputs is not None and axis == _channel_axis(self.layer, rank)
+
+    def takes_before(self, normalization, rank):
+        """Whether a BatchNormalization of the map's input is part of one map, padding included."""
+        axis = normalization.axis % rank
+        is_whole = getattr(self.layer, "padding", "valid") == "valid"
+        in_one_group = getattr(self.layer, "groups", 1) == 1
+        fits = axis == _channel_axis(self.layer, rank) and self.family.takes_shift
+        return fits and is_whole and in_one_group
+
+    def _normalized(self, kernel, bias, scale, shift):
+        """Returns kernel and bias of the map of inputs that are scaled and shifted by channel."""
+        shape = [1] * len(kernel.shape)
+        shape[-2] = -1  # the input channels
+        shifted = kernel * ops.reshape(shift, shape)
+        axes = tuple(range(len(kernel.shape) - (2 if self.family.outputs == "last_two" else 1)))
+        extra = ops.reshape(ops.sum(shifted, axis=axes), (-1,))
+        return kernel * ops.reshape(scale, shape), extra if bias is None else bias + extra
 
     def _scaled(self, kernel, scale):
         """Returns the kernel with each output channel scaled."""
@@ -154,14 +183,14 @@ def _pointwise(layer, x, kernel):
 
 
 _CONVOLUTION = Family(_convolution)
-_TRANSPOSED = Family(_transposed, outputs="before_last")
+_TRANSPOSED = Family(_transposed, outputs="before_last", takes_shift=False)
 _DEPTHWISE = Family(_depthwise, outputs="last_two")
 _DEPTHWISE_PART = Family(_depthwise, "depthwise_kernel", "last_two")
 _POINTWISE_PART = Family(_pointwise, "pointwise_kernel")
 
 _FAMILIES = {
     keras.layers.Dense: Family(_dense),
-    keras.layers.EinsumDense: Family(_einsum, outputs=None),
+    keras.layers.EinsumDense: Family(_einsum, outputs=None, takes_shift=False),
     keras.layers.Conv1D: _CONVOLUTION,
     keras.layers.Conv2D: _CONVOLUTION,
     keras.layers.Conv3D: _CONVOLUTION,

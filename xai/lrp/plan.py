@@ -78,8 +78,8 @@ def _reason(node, composite, entry):
             isinstance(selector, tuple) and all(isinstance(item, type) for item in selector)
         )
         chosen = f"entry {entry}: {'its class' if is_class else selector}"
-    normalization = node.operation.normalization
-    return chosen if normalization is None else f"{chosen}; {normalization.name} folded in"
+    folded = ", ".join(normalization.name for normalization in node.operation.folded)
+    return f"{chosen}; {folded} folded in" if folded else chosen
 
 
 def _rule_step(node, rule, site, why):

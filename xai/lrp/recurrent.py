@@ -25,11 +25,11 @@ class RecurrentMap:
 
     Attributes:
         layer: The Keras layer.
-        normalization: None; a recurrent layer has nothing folded in.
+        folded: Nothing is folded in.
     """
 
     layer: object
-    normalization: object = None
+    folded: tuple = ()
 
     def weights(self):
         """Returns copies of the kernel and bias by which a step maps `[x, h]` to the signal."""

@@ -146,13 +146,47 @@ def test_batch_normalization_equals_the_model_folded_by_hand(linear):
     x = random.normal(size=(4, *shape)).astype("float32")
     a, b = (xai.LRP(m, xai.rules.ZPlus(), strict=True)(x, target=1) for m in (model, folded))
     assert relative(a.values, b.values) < 1e-5
-    assert xai.LRP(model)._surrogate.graph.nodes[0].operation.normalization is norm
+    assert xai.LRP(model)._surrogate.graph.nodes[0].operation.behind is norm
+
+
+@pytest.mark.parametrize(
+    "linear",
+    [layers.Dense(6), layers.Conv2D(6, 3, strides=2), layers.DepthwiseConv2D(3, use_bias=False)],
+)
+def test_batch_normalization_before_a_layer_equals_the_model_folded_by_hand(linear):
+    shape = (5,) if isinstance(linear, layers.Dense) else (8, 8, 2)
+    linear = type(linear).from_config(linear.get_config())
+    norm = layers.BatchNormalization()
+    flatten = [] if len(shape) == 1 else [layers.Flatten()]
+    head = layers.Dense(3)
+    model = keras.Sequential([keras.Input(shape), norm, linear, layers.ReLU(), *flatten, head])
+    random = np.random.default_rng(0)
+    gamma, beta, mean = random.normal(size=(3, shape[-1]))
+    variance = random.uniform(0.1, 2, shape[-1])
+    norm.set_weights([gamma, beta, mean, variance])
+    settings = {**linear.get_config(), "use_bias": True, "name": "folded"}
+    folded_linear = type(linear).from_config(settings)
+    folded_head = layers.Dense(3)
+    folded = keras.Sequential(
+        [keras.Input(shape), folded_linear, layers.ReLU(), *flatten, folded_head]
+    )
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    shift = np.broadcast_to(beta - mean * scale, (1, *shape)).astype("float32")
+    kernel = linear.get_weights()[0]
+    bias = ops.convert_to_numpy(linear(shift)).reshape(-1, folded_linear.bias.shape[0])[0]
+    folded_linear.set_weights([kernel * scale.reshape(-1, 1), bias])
+    folded_head.set_weights(head.get_weights())
+    x = random.normal(size=(4, *shape)).astype("float32")
+    a, b = (xai.LRP(m, xai.rules.ZPlus(), strict=True)(x, target=1) for m in (model, folded))
+    assert relative(a.values, b.values) < 1e-5  # float32
+    assert xai.LRP(model)._surrogate.graph.nodes[0].operation.before is norm
 
 
 def test_a_normalization_that_cannot_be_folded_keeps_the_values():
     inputs = keras.Input((5,))
     x = layers.Dense(4, activation="relu")(inputs)
-    outputs = layers.Dense(3)(layers.BatchNormalization()(x))
+    x = layers.BatchNormalization(beta_initializer="normal")(x)
+    outputs = layers.Dense(3)(layers.Reshape((4,))(x))
     model = keras.Model(inputs, outputs)
     x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
     attribution = xai.LRP(model, strict=True)(x, target=0)
