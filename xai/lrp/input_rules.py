@@ -5,6 +5,7 @@ Records as in `rules.py`; each works in hidden layers as well.
 
 import dataclasses
 
+import numpy as np
 from keras import ops
 
 from xai.lrp.rules import each, negative, positive
@@ -18,7 +19,8 @@ class ZBox:
     `z = f(x; W, b) - f(low; W+, b+) - f(high; W-, b-)`; the bias cancels.
 
     Args:
-        low: The least value of each input, a number or what broadcasts with a row.
+        low: The least value of each input, a number or what broadcasts with a row. Where only
+            preprocessing and padding lie between the model's input and the layer, of the model's.
         high: The greatest.
 
     Source: Montavon et al. 2017, eq. 15.
@@ -36,14 +38,21 @@ class ZBox:
             object.__setattr__(self, name, _as_tuples(bound.tolist()))
 
     def prepare(self, kernel, bias, site):
-        """Returns the layer's weights and their positive and negative parts."""
-        parts = {"positive": positive(kernel, bias), "negative": negative(kernel, bias)}
-        return {"own": [kernel, bias], **parts}
+        """Returns the layer's weights, their positive and negative parts, and the box."""
+        bounds = np.broadcast_arrays(*map(site.image or np.asarray, (self.low, self.high)))
+        corners = np.stack([np.minimum(*bounds), np.maximum(*bounds)])
+        return {
+            "own": [kernel, bias],
+            "positive": positive(kernel, bias),
+            "negative": negative(kernel, bias),
+            "box": [ops.convert_to_tensor(corners, kernel.dtype), None],
+        }
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
         y = linear(x, *weights["own"])
-        low, high = (ops.convert_to_tensor(b, dtype=x.dtype) for b in (self.low, self.high))
+        corners, _ = weights["box"]
+        low, high = corners[0], corners[1]
         ones = probe(x)
         z = y - linear(low * ones, *weights["positive"]) - linear(high * ones, *weights["negative"])
         return distribute(y, z, site)

@@ -34,6 +34,7 @@ _KEEP_SIGN = _layers(
 _KEEP_SIGN = (*_KEEP_SIGN, FoldTime, UnfoldTime)
 _TRANSPARENT = (*_KEEP_SIGN, *_layers("Subtract BatchNormalization GaussianNoise"))
 
+_ARITHMETIC = _names("Add Subtract Negative Multiply Divide TrueDivide")
 _SCALINGS = (keras.layers.Rescaling, keras.layers.Normalization)
 
 # The same among `keras.ops`, whose classes are private: by name.
@@ -114,8 +115,14 @@ def is_activation(operation):
 
 
 def is_scaling(operation):
-    """Whether the operation is elementwise affine preprocessing, offset or not."""
+    """Whether the operation is a preprocessing layer, elementwise affine, offset or not."""
     return isinstance(operation, _SCALINGS)
+
+
+def is_arithmetic(node):
+    """Whether a node adds, subtracts, multiplies or divides each element by a constant."""
+    has_one = len(node.inputs) == 1 and node.inputs[0].shape == node.outputs[0].shape
+    return has_one and op_name(node.operation) in _ARITHMETIC
 
 
 def is_embedding(operation):

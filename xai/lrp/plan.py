@@ -14,8 +14,8 @@ from xai.lrp.products import factor_shares, is_elementwise, is_product, run_prod
 from xai.lrp.recurrent import RecurrentMap
 from xai.lrp.rules import Zero
 from xai.lrp.steering import pass_on, probe, rectify
-from xai.lrp.surroundings import probed_places, sites_of, weighted_places
-from xai.lrp.zeros import have_one_shape, share_among_factors, share_among_summands
+from xai.lrp.surroundings import preprocessing, probed_places, sites_of, weighted_places
+from xai.lrp.zeros import have_one_shape, share_among_factors, share_among_summands, tensors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +55,8 @@ def plan(graph, composite):
         node: Zero() if entry is None else composite.entries[entry][1]
         for node, entry in entries.items()
     }
-    probed = set() if composite.relu_gradient else probed_places(graph, rules)
+    scalings = preprocessing(graph)
+    probed = set() if composite.relu_gradient else probed_places(graph, rules, scalings)
     sites = sites_of(graph, rules, probed)
     steps = {}
     for node in graph.nodes:
@@ -64,6 +65,8 @@ def plan(graph, composite):
             steps[node] = _rule_step(node, rules[node], sites[node], why)
         elif composite.relu_gradient:
             steps[node] = _gradient_step(node, composite.relu_gradient)
+        elif node in scalings:
+            steps[node] = _step(node, "unchanged", "preprocessing", _run_passing, carries=True)
         else:
             steps[node] = _own_step(node, graph, probed, composite.bilinear)
     return steps, probed
@@ -120,8 +123,6 @@ def _own_step(node, graph, probed, bilinear):
         is_probed and operations.is_plain_relu(operation)
     ):
         return _transparent_step(node, is_probed)
-    if operations.is_scaling(operation):
-        return _step(node, "unchanged", "preprocessing", _run_passing, carries=True)
     if operations.is_activation(operation):
         return _step(node, "unchanged", "activation", _run_passing)
     if is_product(operation):
@@ -216,13 +217,7 @@ def _run_cast(node, args, kwargs):
 
 def _run_lookup(node, args, kwargs):
     """Looks tokens up; the relevance of a token is that of its vector, summed."""
-    tokens = next(
-        value
-        for place, value in zip(
-            tree.flatten((node.args, node.kwargs)), tree.flatten((args, kwargs)), strict=True
-        )
-        if isinstance(place, graphs.Tensor)
-    )
+    (tokens,) = tensors(node, args, kwargs)
     ids = ops.cast(ops.stop_gradient(tokens), "int32")
     args, kwargs = tree.map_structure(
         lambda value: ids if value is tokens else value, (args, kwargs)
@@ -236,8 +231,8 @@ def _run_normalizing(node, args, kwargs, probed):
 
 
 def _run_passing(node, args, kwargs):
-    constants = tree.map_structure(ops.stop_gradient, args)
-    return pass_on(node.operation(*constants, **kwargs), args[0])
+    (x,) = tensors(node, args, kwargs)
+    return pass_on(node.operation(*args, **kwargs), x)
 
 
 def _run_rectifying(node, args, kwargs, gated):

@@ -24,11 +24,14 @@ class Site:
         nonnegative: Its inputs are never negative, so that what acts on negative inputs vanishes.
         rectified: Only a ReLU reads its output, so that no relevance arrives where it is negative.
         probed: Relevance may arrive where its output is zero.
+        image: Function of a bound on the model's input to that on its own, where preprocessing
+            and padding lie between; None for the same.
     """
 
     nonnegative: bool = False
     rectified: bool = False
     probed: bool = False
+    image: object = None
 
 
 def detached(variable, dtype):

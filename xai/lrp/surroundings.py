@@ -1,13 +1,22 @@
 """What the graph knows of a node's surroundings: depth, signs, and where zeros carry relevance."""
 
+import functools
+
+import keras
+import numpy as np
+from keras import tree
+
 from xai.lrp.linear import LinearMap
 from xai.lrp.operations import (
+    is_arithmetic,
     is_embedding,
     is_nonnegative,
     is_plain_relu,
     is_scaling,
+    is_transparent,
     keeps_sign,
 )
+from xai.lrp.precision import raised
 from xai.lrp.recurrent import RecurrentMap
 from xai.lrp.selectors import Place
 from xai.lrp.steering import Site
@@ -42,7 +51,22 @@ def nonnegative_places(graph):
     return known
 
 
-def probed_places(graph, rules):
+def preprocessing(graph):
+    """Returns the nodes that scale or shift an input, element by element, before all else.
+
+    They pass relevance on unchanged, as preprocessing layers do wherever they stand.
+    """
+    known = set(tree.flatten(graph.inputs))
+    found = set()
+    for node in graph.nodes:
+        if is_scaling(node.operation) or (is_arithmetic(node) and known.issuperset(node.inputs)):
+            found.add(node)
+        if _moves(node) and known.issuperset(node.inputs):
+            known.update(node.outputs)
+    return found
+
+
+def probed_places(graph, rules, scalings):
     """Returns the tensors that may have relevance where they are zero.
 
     A rule that probes gives it to its input, and so do preprocessing, whose offset may turn a zero
@@ -54,13 +78,16 @@ def probed_places(graph, rules):
         if node in rules:
             if rules[node].probes:
                 probed.update(node.inputs)
-        elif _probes(node.operation) or probed.intersection(node.outputs):
+        elif node in scalings or is_embedding(node.operation) or probed.intersection(node.outputs):
             probed.update(node.inputs)
     return probed
 
 
-def _probes(operation):
-    return is_scaling(operation) or is_embedding(operation)
+def _moves(node):
+    """Whether a node reads one tensor, and scales, shifts, moves or pads its elements."""
+    operation = node.operation
+    passes = is_transparent(operation) and not is_plain_relu(operation)
+    return len(node.inputs) == 1 and (passes or is_scaling(operation) or is_arithmetic(node))
 
 
 def sites_of(graph, rules, probed):
@@ -78,6 +105,39 @@ def sites_of(graph, rules, probed):
             nonnegative.issuperset(node.inputs),
             is_rectified(node.outputs[0]),
             node.outputs[0] in probed,
+            functools.partial(_image_of_bound, node=node, graph=graph),
         )
         for node in rules
     }
+
+
+def _image_of_bound(bound, node, graph):
+    """Returns what a bound on the model's input is as a bound on a node's input, one row.
+
+    Where more than scaling, moving and padding lies between, the bound is taken as it is. What a
+    negative scale turns round is for the caller to sort.
+
+    Raises:
+        ValueError: The bound would have to be moved or padded in an input of unknown size.
+    """
+    chain = []
+    (place, *_) = node.inputs
+    while (maker := graph.producer(place)) is not None:
+        if not _moves(maker):
+            return bound
+        chain.append(maker)
+        (place,) = maker.inputs
+    if not chain:
+        return bound
+    if None in place.shape[1:] and any(is_transparent(maker.operation) for maker in chain):
+        raise ValueError(
+            f"A box for {node.name!r} has to be padded or moved as its input is, of unknown size "
+            f"{place.shape}. Build the model with a fixed input shape."
+        )
+    row = [1, *(size or 1 for size in place.shape[1:])]
+    value = np.broadcast_to(np.asarray(bound, raised(place.dtype)), row)
+    value = keras.ops.convert_to_tensor(np.ascontiguousarray(value))
+    for maker in reversed(chain):
+        args, kwargs = maker.fill({maker.inputs[0].key: value})
+        value = maker.operation(*args, **kwargs)
+    return keras.ops.convert_to_numpy(value)[0]

@@ -22,7 +22,7 @@ def share_among_factors(node, args, kwargs, shares):
     """
     given = [
         (value, share)
-        for value, share in zip(_tensors(node, args, kwargs), shares, strict=True)
+        for value, share in zip(tensors(node, args, kwargs), shares, strict=True)
         if share
     ]
     factors, shares = zip(*given, strict=True)
@@ -49,7 +49,7 @@ def share_among_summands(node, args, kwargs, signs):
         share = floor(y) / floor(sum(floor(sign * summand) for summand, sign in pairs))
         return [share * floor(sign * summand) / floor(summand) for summand, sign in pairs]
 
-    summands = _tensors(node, args, kwargs)
+    summands = tensors(node, args, kwargs)
     return redirect(quotients, node.operation(*args, **kwargs), *summands)
 
 
@@ -63,7 +63,8 @@ def have_one_shape(node, chosen=None):
     )
 
 
-def _tensors(node, args, kwargs):
+def tensors(node, args, kwargs):
+    """Returns the values among a node's arguments that come from other nodes."""
     places = tree.flatten((node.args, node.kwargs))
     values = tree.flatten((args, kwargs))
     return [v for place, v in zip(places, values, strict=True) if isinstance(place, Tensor)]
