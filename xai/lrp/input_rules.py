@@ -77,7 +77,7 @@ class WSquare:
         """Returns the map's output with the rule's gradient."""
         y = linear(ops.stop_gradient(x), *weights["own"])
         z = linear(probe(x), *weights["squares"])
-        return distribute(y, z, site)
+        return distribute(y, z, site, sign=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Flat:
         """Returns the map's output with the rule's gradient."""
         y = linear(ops.stop_gradient(x), *weights["own"])
         z = linear(probe(x), *weights["ones"])
-        return distribute(y, z, site)
+        return distribute(y, z, site, sign=1)
 
 
 def _as_tuples(values):

@@ -10,7 +10,7 @@ from keras import ops, tree
 
 from xai.graph import Tensor
 from xai.lrp.operations import is_bounded, is_softmax, is_transparent, op_name
-from xai.lrp.steering import redirect
+from xai.lrp.steering import scale_gradient
 
 _LAYERS = (keras.layers.Multiply, keras.layers.Dot)
 _OPS = frozenset(["Multiply", "Matmul", "Dot", "Einsum", "Tensordot", "Inner", "Outer", "Vdot"])
@@ -56,19 +56,17 @@ def run_product(node, args, kwargs, shares):
     template = tree.flatten((node.args, node.kwargs))
     values = tree.flatten((args, kwargs))
     scaled = [
-        _scale_gradient(value, next(remaining)) if isinstance(place, Tensor) else value
+        _with_share(value, next(remaining)) if isinstance(place, Tensor) else value
         for place, value in zip(template, values, strict=True)
     ]
     args, kwargs = tree.pack_sequence_as((args, kwargs), scaled)
     return node.operation(*args, **kwargs)
 
 
-def _scale_gradient(x, share):
-    if share == 1:
-        return x
-    if share == 0:
-        return ops.stop_gradient(x)
-    return redirect(lambda *_: [share], x, x)
+def _with_share(x, share):
+    if share in (0, 1):
+        return x if share else ops.stop_gradient(x)
+    return scale_gradient(x, share)
 
 
 def _is_gate(place, graph, bilinear):

@@ -77,7 +77,7 @@ class Epsilon:
         y = linear(x, *weights["own"])
         if self.epsilon == 0:
             return y
-        return redirect(lambda y, z: [self._kept(z, site)], y, y)
+        return redirect(lambda given, y, z: [given * self._kept(z, site)], y, y)
 
     def _kept(self, z, site):
         """Returns the share of the relevance that epsilon does not absorb."""
@@ -148,18 +148,22 @@ class Gamma:
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
         if "favoured" in weights:  # only where y > 0 relevance arrives
-            z = linear(x, *weights["favoured"])
-            return distribute(linear(x, *weights["own"]), z, site)
+            z = ops.maximum(linear(x, *weights["favoured"]), 0)
+            return distribute(linear(x, *weights["own"]), z, site, sign=1)
         supporting = _supporting(linear, weights, x, site)
         opposing = _opposing(linear, weights, x, site)
-        return redirect(self._quotients, supporting + opposing, supporting, opposing)
+        return redirect(self._gradients, supporting + opposing, supporting, opposing)
 
-    def _quotients(self, y, supporting, opposing):
-        """Returns `(1 + gamma) y / z` for the summands of the sign of `y`, `y / z` for the rest."""
-        more = 1 + self.gamma
-        z = ops.where(y > 0, more * supporting + opposing, supporting + more * opposing)
-        share = y / stabilize(z, STABILIZER)
-        return ops.where(y > 0, more, 1.0) * share, ops.where(y > 0, 1.0, more) * share
+    def _gradients(self, given, y, supporting, opposing):
+        """Returns `(1 + gamma) y / z` times the gradient for the summands of the sign of `y`.
+
+        The others get `y / z` times it.
+        """
+        is_positive = y > 0
+        favoured = self.gamma * ops.where(is_positive, supporting, opposing)
+        share = given * (y / stabilize(y + favoured, STABILIZER))
+        more = (1 + self.gamma) * share
+        return ops.where(is_positive, more, share), ops.where(is_positive, share, more)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,14 +201,14 @@ class AlphaBeta:
         y = linear(ops.stop_gradient(x), *weights["own"])
         supporting = _supporting(linear, weights, x, site)
         if self.alpha == 1:
-            return distribute(y, supporting, site)
+            return distribute(y, supporting, site, sign=1)
         opposing = _opposing(linear, weights, x, site)
-        return redirect(functools.partial(self._quotients, site=site), y, supporting, opposing)
+        return redirect(functools.partial(self._gradients, site), y, supporting, opposing)
 
-    def _quotients(self, y, supporting, opposing, site):
-        """Returns by which the relevance of `y` goes to the summands of either sign."""
-        share = self.alpha * quotient(y, supporting, site)
-        return share, (1 - self.alpha) * quotient(y, opposing, site)
+    def _gradients(self, site, given, y, supporting, opposing):
+        """Returns the gradients for the summands of either sign."""
+        share = self.alpha * quotient(y, supporting, site, sign=1)
+        return given * share, given * (1 - self.alpha) * quotient(y, opposing, site, sign=-1)
 
 
 @dataclasses.dataclass(frozen=True)

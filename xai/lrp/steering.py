@@ -39,14 +39,14 @@ def detached(variable, dtype):
     return ops.stop_gradient(ops.copy(ops.cast(variable, dtype)))
 
 
-def redirect(quotients, y, *parts):
-    """Returns `y`, whose gradient goes to other tensors: to each of `parts`, times its quotient.
+def redirect(gradients, y, *parts):
+    """Returns `y`, whose gradient goes to other tensors instead.
 
     A custom gradient costs nothing on the way forward, and on the way back what it computes; the
     same by `stop_gradient` takes four more passes over the activations.
 
     Args:
-        quotients: A function of `y` and the parts to one quotient per part.
+        gradients: A function of the gradient for `y`, `y` and the parts to a gradient per part.
         y: The value; it gets no gradient itself.
         *parts: Tensors of its shape.
     """
@@ -55,8 +55,7 @@ def redirect(quotients, y, *parts):
     def redirected(y, *parts):
         def gradient(*positional, upstream=None):
             given = positional[-1] if upstream is None else upstream  # torch hands it in by name
-            shares = quotients(y, *parts)
-            return (ops.zeros_like(y), *(given * share for share in shares))
+            return (ops.zeros_like(y), *gradients(given, y, *parts))
 
         return y, gradient
 
@@ -70,27 +69,40 @@ def floor(x):
 
 def stabilize(z, epsilon):
     """Moves `z` away from zero by `epsilon`; zero itself counts as positive."""
-    return z + ops.where(z < 0, -epsilon, epsilon)
+    return ops.where(z < 0, z - epsilon, z + epsilon)
 
 
-def distribute(y, z, site):
-    """Returns `y`, whose relevance goes to the summands of `z` in their proportion."""
-    return redirect(lambda y, z: [quotient(y, z, site)], y, z)
+def distribute(y, z, site, sign=None):
+    """Returns `y`, whose relevance goes to the summands of `z` in their proportion.
+
+    Args:
+        y: The value.
+        z: The pre-activation that the rule prescribes.
+        site: Where the map stands.
+        sign: 1 or -1 if `z` has that sign or is zero wherever relevance arrives, else None.
+    """
+    return redirect(lambda given, y, z: [given * quotient(y, z, site, sign)], y, z)
 
 
-def quotient(y, z, site):
-    """Returns `y / z`, stabilized."""
-    return (floor(y) if site.probed else y) / stabilize(z, STABILIZER)
+def quotient(y, z, site, sign=None):
+    """Returns `y / z`, stabilized; see `distribute`."""
+    stable = stabilize(z, STABILIZER) if sign is None else z + sign * STABILIZER
+    return (floor(y) if site.probed else y) / stable
 
 
 def probe(x):
     """Returns ones whose gradient is the relevance of `x`, even where `x` is zero."""
-    return redirect(lambda _, x: [1 / floor(x)], ops.ones_like(x), x)
+    return redirect(lambda given, _, x: [given / floor(x)], ops.ones_like(x), x)
 
 
 def pass_on(y, x):
     """Returns the value `y` with the gradient that leaves its relevance to `x` unchanged."""
-    return redirect(lambda y, x: [floor(y) / floor(x)], y, x)
+    return redirect(lambda given, y, x: [given * (floor(y) / floor(x))], y, x)
+
+
+def scale_gradient(x, factor):
+    """Returns `x` with its gradient multiplied by a number or tensor."""
+    return redirect(lambda given, *_: [given * factor], x, x)
 
 
 def rectify(x, gated):

@@ -14,7 +14,7 @@ from keras import ops, tree
 from kerasdl.backend import vjp
 from xai.graph import Graph
 from xai.lrp.precision import raised
-from xai.lrp.steering import floor, redirect
+from xai.lrp.steering import floor, scale_gradient
 from xai.model import class_scores
 
 
@@ -86,14 +86,9 @@ class Surrogate:
             if name is None:
                 return outputs
             values[name] = outputs + zeros[name]
-            return _masked(values[name], masks[name]) if name in masks else values[name]
+            return scale_gradient(values[name], masks[name]) if name in masks else values[name]
 
         return self.graph.run(inputs, call), values
-
-
-def _masked(x, mask):
-    """Returns `x` with its gradient masked."""
-    return redirect(lambda *_: [mask], x, x)
 
 
 def as_float(place, values):

@@ -27,11 +27,11 @@ def share_among_factors(node, args, kwargs, shares):
     ]
     factors, shares = zip(*given, strict=True)
 
-    def quotients(y, *factors):
+    def gradients(given, y, *factors):
         pairs = zip(factors, shares, strict=True)
-        return [share * floor(y) / floor(factor) for factor, share in pairs]
+        return [given * (share * floor(y) / floor(factor)) for factor, share in pairs]
 
-    return redirect(quotients, node.operation(*args, **kwargs), *factors)
+    return redirect(gradients, node.operation(*args, **kwargs), *factors)
 
 
 def share_among_summands(node, args, kwargs, signs):
@@ -44,13 +44,13 @@ def share_among_summands(node, args, kwargs, signs):
         signs: 1 for each summand, -1 for one that is subtracted.
     """
 
-    def quotients(y, *summands):
+    def gradients(given, y, *summands):
         pairs = list(zip(summands, signs, strict=True))
-        share = floor(y) / floor(sum(floor(sign * summand) for summand, sign in pairs))
-        return [share * floor(sign * summand) / floor(summand) for summand, sign in pairs]
+        share = given * (floor(y) / floor(sum(floor(sign * summand) for summand, sign in pairs)))
+        return [share * (floor(sign * summand) / floor(summand)) for summand, sign in pairs]
 
     summands = tensors(node, args, kwargs)
-    return redirect(quotients, node.operation(*args, **kwargs), *summands)
+    return redirect(gradients, node.operation(*args, **kwargs), *summands)
 
 
 def have_one_shape(node, chosen=None):
