@@ -16,8 +16,8 @@ SIGNATURES = {
     kerasdl.names: "(kind=None, pattern='*')",
     kerasdl.describe: "(kind, name)",
     kerasdl.load_model: "(filepath, custom_objects=None, compile=True, safe_mode=True)",
-    xai.LRP: "(model, composite='epsilon_plus', strict=False)",
-    xai.LRP.__call__: "(self, x, target=None, layers=(), batch_size=None)",
+    xai.LRP: "(model, composite='epsilon_plus', strict=False, output='auto')",
+    xai.LRP.__call__: "(self, x, target=None, layers=(), batch_size=None, through=None)",
     xai.LRP.summary: "(self)",
     xai.LRP.conservation: "(self, x, target=None)",
     xai.rules.Zero: "() -> None",
@@ -37,7 +37,14 @@ SIGNATURES = {
     xai.composites.zero_epsilon_gamma: (
         "(low=None, high=None, gamma=0.25, epsilon=None, split=(0.5, 0.8))"
     ),
-    xai.Composite: "(entries: tuple, partial: bool = False) -> None",
+    xai.composites.excitation_backprop: "()",
+    xai.composites.guided_backprop: "()",
+    xai.composites.deconvnet: "()",
+    xai.composites.attention: "(bilinear='attnlrp')",
+    xai.Composite: (
+        "(entries: tuple, partial: bool = False, bilinear: str = 'attnlrp', "
+        "relu_gradient: str | None = None) -> None"
+    ),
     xai.SampledShapley: ("(model, baseline, players=None, output='auto', batch_size=None, seed=0)"),
     xai.SampledShapley.__call__: (
         "(self, x, target=None, evaluations=2048, method='auto', tolerance=None, progress=False)"

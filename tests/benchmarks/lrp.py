@@ -35,7 +35,6 @@ from xai.lrp.steering import redirect, stabilize
 from xai.model import open_model
 from xai.tracing import flatten
 
-SIZE = 224
 COMPOSITES = {
     "epsilon": xai.rules.Epsilon(1e-6),
     "epsilon_plus": "epsilon_plus",
@@ -63,8 +62,9 @@ def application(name, **settings):
     return getattr(keras.applications, name)(weights=None, **settings)
 
 
-def images(batch, high=1.0):
-    return np.random.default_rng(0).uniform(0, high, (batch, SIZE, SIZE, 3)).astype("float32")
+def images(model, batch, high=1.0):
+    shape = (batch, *model.input_shape[1:])
+    return np.random.default_rng(0).uniform(0, high, shape).astype("float32")
 
 
 def gradient_of(model):
@@ -98,9 +98,10 @@ def seconds(function, x):
 def speed(nets, batches, rounds):
     print(f"{'net':10} {'batch':>5} {'method':18} {'seconds':>8} {'ratio':>6} {'first call':>10}")
     for net in nets:
-        functions = methods(application(net))
+        model = application(net)
+        functions = methods(model)
         for batch in batches:
-            x = images(batch)
+            x = images(model, batch)
             first = {name: seconds(function, x) for name, function in functions.items()}
             table = [
                 {name: seconds(function, x) for name, function in functions.items()}
@@ -130,11 +131,11 @@ def memory(nets, batch=8):
 def peak(net, method, batch):
     """Prints by how many MiB two calls of a method raise the peak memory of this process."""
     model = application(net)
-    model.predict(images(1), verbose=0)
+    model.predict(images(model, 1), verbose=0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     function = methods(model, [method])[method]
     for _ in range(2):
-        function(images(batch))
+        function(images(model, batch))
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
@@ -158,12 +159,12 @@ def without_biases(model, x):
     flatten(model).run(ops.convert_to_tensor(x), calibrate)
 
 
-def applications():
+def applications(families):
     print(f"{'family':18} {'nodes':>5} {'no rule':>7} {'finite':>6} {'epsilon':>9} {'eps+plus':>9}")
-    for name in FAMILIES:
+    for name in families:
         keras.utils.set_random_seed(0)
         model = application(name, classifier_activation="softmax")
-        x = images(2, high=255.0)
+        x = images(model, 2, high=255.0)
         without_biases(model, x)
         parts = []
         for composite in (xai.rules.Epsilon(1e-6), "epsilon_plus"):
@@ -247,21 +248,22 @@ def by_row(a, b):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=["speed", "memory", "peak", "applications", "precision"])
-    parser.add_argument("--nets", nargs="+", default=["VGG16", "ResNet50"])
+    parser.add_argument("--nets", nargs="+", default=[])
     parser.add_argument("--batches", nargs="+", type=int, default=[8, 1])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--method", default="gradient")
     given = parser.parse_args()
+    nets = given.nets or ["VGG16", "ResNet50"]
     warnings.simplefilter("error", UserWarning)
     match given.what:
         case "speed":
-            speed(given.nets, given.batches, given.rounds)
+            speed(nets, given.batches, given.rounds)
         case "memory":
-            memory(given.nets)
+            memory(nets)
         case "peak":
             peak(given.nets[0], given.method, given.batches[0])
         case "applications":
-            applications()
+            applications(given.nets or FAMILIES)
         case "precision":
             precision()
 

@@ -9,7 +9,7 @@ from keras import ops, tree
 from xai import graph as graphs
 from xai.lrp import operations
 from xai.lrp.normalizations import is_normalization, run_normalization
-from xai.lrp.precision import raise_operation, raise_tensors
+from xai.lrp.precision import raise_operation, raise_tensors, raised
 from xai.lrp.products import factor_shares, is_elementwise, is_product, run_product
 from xai.lrp.recurrent import RecurrentMap
 from xai.lrp.rules import Zero
@@ -98,7 +98,8 @@ def _rule_step(node, rule, site, why):
     else:
 
         def run(weights, args, kwargs):
-            return rule(operation, weights, args[0], site)
+            x = ops.cast(args[0], raised(operation.layer.variable_dtype))
+            return rule(operation, weights, x, site)
 
     return Step(rule, type(operation.layer).__name__, why, weights, run)
 

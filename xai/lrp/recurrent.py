@@ -63,6 +63,7 @@ class RecurrentMap:
         """
         layer = self.layer
         cell = _CELLS[type(layer.cell)](layer.cell, rule, weights, site)
+        sequences = ops.cast(sequences, cell.compute_dtype)
         recurrent = keras.layers.RNN(
             cell,
             return_sequences=layer.return_sequences,
@@ -70,7 +71,7 @@ class RecurrentMap:
             go_backwards=layer.go_backwards,
             zero_output_for_mask=layer.zero_output_for_mask,
             unroll=layer.unroll,
-            dtype=sequences.dtype,
+            dtype=cell.compute_dtype,
         )
         if initial_state is None and layer.stateful:
             initial_state = [ops.copy(ops.stop_gradient(state.value)) for state in layer.states]

@@ -19,14 +19,17 @@ def each(change, *weights):
     return [None if weight is None else change(weight) for weight in weights]
 
 
+# On torch, Keras' maximum and minimum with a number turn float64 to float32; relu does not.
+
+
 def positive(kernel, bias):
     """Returns the positive parts of kernel and bias."""
-    return each(lambda weight: ops.maximum(weight, 0), kernel, bias)
+    return each(ops.relu, kernel, bias)
 
 
 def negative(kernel, bias):
     """Returns the negative parts of kernel and bias."""
-    return each(lambda weight: ops.minimum(weight, 0), kernel, bias)
+    return each(lambda weight: -ops.relu(-weight), kernel, bias)
 
 
 def _supporting(linear, weights, x, site):
@@ -34,7 +37,7 @@ def _supporting(linear, weights, x, site):
     if site.nonnegative:
         return linear(x, *weights["positive"])
     kernel, _ = weights["negative"]
-    return linear(ops.maximum(x, 0), *weights["positive"]) + linear(ops.minimum(x, 0), kernel)
+    return linear(ops.relu(x), *weights["positive"]) + linear(-ops.relu(-x), kernel)
 
 
 def _opposing(linear, weights, x, site):
@@ -42,7 +45,7 @@ def _opposing(linear, weights, x, site):
     if site.nonnegative:
         return linear(x, *weights["negative"])
     kernel, _ = weights["positive"]
-    return linear(ops.maximum(x, 0), *weights["negative"]) + linear(ops.minimum(x, 0), kernel)
+    return linear(ops.relu(x), *weights["negative"]) + linear(-ops.relu(-x), kernel)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,14 +144,14 @@ class Gamma:
     def prepare(self, kernel, bias, site):
         """Returns the layer's weights, and those with one sign favoured or the signs apart."""
         if site.nonnegative and site.rectified:
-            favoured = each(lambda w: w + self.gamma * ops.maximum(w, 0), kernel, bias)
+            favoured = each(lambda w: w + self.gamma * ops.relu(w), kernel, bias)
             return {"own": [kernel, bias], "favoured": favoured}
         return {"positive": positive(kernel, bias), "negative": negative(kernel, bias)}
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
         if "favoured" in weights:  # only where y > 0 relevance arrives
-            z = ops.maximum(linear(x, *weights["favoured"]), 0)
+            z = ops.relu(linear(x, *weights["favoured"]))
             return distribute(linear(x, *weights["own"]), z, site, sign=1)
         supporting = _supporting(linear, weights, x, site)
         opposing = _opposing(linear, weights, x, site)

@@ -116,9 +116,9 @@ def rectify(x, gated):
     @ops.custom_gradient
     def rectified(x):
         def gradient(*positional, upstream=None):
-            given = ops.maximum(positional[-1] if upstream is None else upstream, 0)
+            given = ops.relu(positional[-1] if upstream is None else upstream)
             return given * ops.cast(x > 0, given.dtype) if gated else given
 
-        return ops.maximum(x, 0), gradient
+        return ops.relu(x), gradient
 
     return rectified(x)
