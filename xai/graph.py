@@ -39,6 +39,7 @@ class Node:
         args: The positional arguments, with a `Tensor` for each value to come.
         kwargs: The keyword arguments, likewise.
         outputs: The tensors that the call returns, flat.
+        masks: Pairs of a tensor that the call reads and the mask that Keras has attached to it.
     """
 
     operation: object
@@ -46,6 +47,7 @@ class Node:
     args: tuple
     kwargs: dict
     outputs: tuple
+    masks: tuple = ()
 
     @functools.cached_property
     def inputs(self):

@@ -7,14 +7,15 @@ that shares its variables does so.
 import collections
 import dataclasses
 import inspect
-import itertools
 
 import keras
 from keras import tree
+from keras.src.backend import set_keras_mask
 from keras.src.models.functional import Functional
 
+from xai import symbolic as symbols
 from xai.graph import Graph, Node, Tensor
-from xai.symbolic import trace
+from xai.twins import twin
 
 # The base classes of all layers that may end in an activation of their own.
 _WEIGHTED = tuple(
@@ -54,7 +55,7 @@ def _flatten_subclassed(model):
     inputs = _inputs_of(model)
     kwargs = {"training": False} if _takes_training(model) else {}
     try:
-        symbolic = tree.map_structure(_symbolic, inputs)
+        symbolic = tree.map_structure(symbols.like, inputs)
         outputs = model.compute_output_spec(symbolic, **kwargs)
     except Exception as error:
         raise TypeError(
@@ -63,7 +64,7 @@ def _flatten_subclassed(model):
             "keras.ops, and -1 for the batch in a reshape, or rebuild it with the functional API: "
             "keras.Model(inputs, outputs)."
         ) from error
-    outputs = tree.map_structure(Tensor.like, outputs)
+    outputs = tree.map_structure(symbols.place_of, outputs)
     node = Node(model, model.name, (inputs,), kwargs, tuple(tree.flatten(outputs)))
     nodes = open_layer(node, prefix="") or [node]
     return Graph(inputs, outputs, tuple(_numbered(nodes)))
@@ -80,19 +81,28 @@ def _inputs_of(model):
             f"The model {model.name!r} is not built: its input shape is unknown. Call it on a "
             "batch first, model(x[:1])."
         )
-    if len(shapes) > 1:
+    parameters = inspect.signature(model.call).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD]
+    if len(needed) > 1 or len(shapes) > 1:
+        names = needed if len(needed) > 1 else [name.removesuffix("_shape") for name in shapes]
         raise ValueError(
-            f"The call of the model {model.name!r} takes several arguments: {', '.join(shapes)}. "
+            f"The call of the model {model.name!r} takes several arguments: {', '.join(names)}. "
             "Let it take one, a list or a dict of tensors."
         )
     (structure,) = shapes.values()
     return tree.map_shape_structure(
-        lambda shape: Tensor.like(keras.KerasTensor((None, *shape[1:]))), structure
+        lambda shape: Tensor.like(keras.KerasTensor((None, *shape[1:]))), _plain(structure)
     )
 
 
-def _symbolic(place):
-    return keras.KerasTensor(place.shape, place.dtype)
+def _plain(structure):
+    """Returns a structure without the containers by which Keras tracks a layer's attributes."""
+    if isinstance(structure, dict):
+        return {key: _plain(value) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        parts = [_plain(value) for value in structure]
+        return parts if isinstance(structure, list) else tuple(parts)
+    return structure
 
 
 def _numbered(nodes):
@@ -113,30 +123,33 @@ def open_layer(node, prefix=None):
         node: A call of a layer.
         prefix: What the names of the nodes begin with; by default the name of `node` and a slash.
     """
-    symbolic = {place.key: _symbolic(place) for place in node.inputs}
-    args, kwargs = node.fill(symbolic)
+    places = list(dict.fromkeys([*node.inputs, *(mask for _, mask in node.masks)]))
+    symbolic = {place: symbols.like(place) for place in places}
+    for place, mask in node.masks:
+        set_keras_mask(symbolic[place], symbolic[mask])
+    args, kwargs = node.fill({place.key: tensor for place, tensor in symbolic.items()})
     try:
-        traced = trace(node.operation, args, kwargs, list(symbolic.values()))
+        traced = symbols.trace(node.operation, args, kwargs, list(symbolic.values()))
     except Exception:  # a call may do anything to what has no values: then it stays closed
         return None
     nodes = []
-    places = list(dict.fromkeys(node.inputs))
     outputs = _walk(traced, places, f"{node.name}/" if prefix is None else prefix, nodes)
-    return _renamed(nodes, dict(zip(outputs, node.outputs, strict=True)))
+    if any(symbols.depends_on_batch_size(part) for part in nodes):
+        return None
+    names = dict(zip(outputs, node.outputs, strict=True))
+    return [_with_places(part, lambda place: names.get(place, place)) for part in nodes]
 
 
-def _renamed(nodes, names):
-    """Returns nodes that read and write other tensors in the place of some."""
+def _with_places(node, change):
+    """Returns a node with each tensor changed."""
 
-    def rename(structure):
+    def changed(structure):
         return tree.map_structure(
-            lambda leaf: names.get(leaf, leaf) if isinstance(leaf, Tensor) else leaf, structure
+            lambda leaf: change(leaf) if isinstance(leaf, Tensor) else leaf, structure
         )
 
-    return [
-        Node(node.operation, node.name, *rename((node.args, node.kwargs, node.outputs)))
-        for node in nodes
-    ]
+    parts = (node.args, node.kwargs, node.outputs, node.masks)
+    return Node(node.operation, node.name, *map(changed, parts))
 
 
 def _walk(functional, inputs, prefix, nodes):
@@ -146,18 +159,18 @@ def _walk(functional, inputs, prefix, nodes):
     def place_of(leaf):
         return places[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
 
-    for keras_node in _ordered_nodes(functional):
-        operation = keras_node.operation
-        args = tree.map_structure(place_of, keras_node.arguments.args)
-        kwargs = tree.map_structure(place_of, keras_node.arguments.kwargs)
+    for keras_node in symbols.ordered_nodes(functional):
+        operation = symbols.for_any_batch_size(keras_node.operation)
+        arguments, masks = symbols.arguments_of(keras_node)
+        args, kwargs, masks = tree.map_structure(place_of, (*arguments, masks))
         name = prefix + operation.name
         inner = _functional(operation)
-        if inner is not None:
-            arguments = tree.flatten(args[0] if args else kwargs["inputs"])
-            outputs = _walk(inner, arguments, f"{name}/", nodes)
+        if inner is not None and not masks:
+            called_on = tree.flatten(args[0] if args else kwargs["inputs"])
+            outputs = _walk(inner, called_on, f"{name}/", nodes)
         else:
-            outputs = [Tensor.like(tensor) for tensor in keras_node.outputs]
-            nodes.extend(_simplified(Node(operation, name, args, kwargs, tuple(outputs))))
+            outputs = [symbols.place_of(tensor) for tensor in keras_node.outputs]
+            nodes.extend(_simplified(Node(operation, name, args, kwargs, tuple(outputs), masks)))
         places.update(zip(map(id, keras_node.outputs), outputs, strict=True))
     return [places[id(tensor)] for tensor in functional.outputs]
 
@@ -211,20 +224,11 @@ def _split(node):
     layer = node.operation
     if isinstance(layer, _WEIGHTED) and layer.activation not in (None, keras.activations.linear):
         before = Tensor.like(node.outputs[0])
-        linear = dataclasses.replace(node, operation=_without_activation(layer), outputs=(before,))
+        bare = twin(layer, activation=keras.activations.linear)
+        linear = dataclasses.replace(node, operation=bare, outputs=(before,))
         activation = Node(layer.activation, f"{node.name}/activation", (before,), {}, node.outputs)
         return [linear, activation]
     return [node]
-
-
-def _without_activation(layer):
-    """Returns a layer that shares everything with `layer`, its variables too, but the activation.
-
-    `copy.copy` would go through Keras' serialization and make new variables.
-    """
-    bare = object.__new__(type(layer))
-    vars(bare).update(vars(layer), activation=keras.activations.linear)
-    return bare
 
 
 def _takes_training(operation):
@@ -248,10 +252,3 @@ def _functional(operation):
     if isinstance(operation, Functional) and type(operation).call is Functional.call:
         return operation
     return None
-
-
-def _ordered_nodes(functional):
-    """Returns Keras' own nodes in the order of execution; Keras-private: `_nodes_by_depth`."""
-    by_depth = functional._nodes_by_depth
-    nodes = itertools.chain.from_iterable(by_depth[depth] for depth in sorted(by_depth)[::-1])
-    return [node for node in nodes if not node.is_input]

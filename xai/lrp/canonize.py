@@ -12,6 +12,7 @@ from xai.lrp.operations import is_known
 from xai.lrp.products import is_product
 from xai.lrp.recurrent import recurrent_map
 from xai.tracing import open_layer
+from xai.twins import twin
 
 
 def canonize(graph):
@@ -34,8 +35,28 @@ def _opened(node):
     layer = node.operation
     if not isinstance(layer, keras.Layer) or _has_treatment(layer):
         return [node]
-    inside = open_layer(node)
+    inside = open_layer(dataclasses.replace(node, operation=_plain(layer)))
     return [node] if inside is None else _flat(_opened(part) for part in inside)
+
+
+def _plain(layer):
+    """Returns a layer that takes no short cut that cannot be traced; Keras-private attributes.
+
+    Attention with dropout, none at inference, avoids the fused operation; a Bidirectional layer
+    tries a fused kernel.
+    """
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        return twin(layer, _dropout=0.0)
+    if isinstance(layer, keras.layers.GroupQueryAttention):
+        return twin(layer, dropout=0.0)
+    if isinstance(layer, keras.layers.Bidirectional):
+        never = {"_can_attempt_fused_lstm": _never, "_can_attempt_fused_gru": _never}
+        return twin(layer, **never)
+    return layer
+
+
+def _never(*_):
+    return False
 
 
 def _has_treatment(layer):

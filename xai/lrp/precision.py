@@ -7,6 +7,8 @@ digits. Float64 stays float64.
 import keras
 from keras import ops, tree
 
+from xai.twins import twin
+
 _LOW = ("float16", "bfloat16")
 
 
@@ -24,9 +26,7 @@ def raise_operation(operation):
         return operation
     policy = keras.DTypePolicy("float32")
     policy._variable_dtype = operation.variable_dtype
-    layer = object.__new__(type(operation))  # copy.copy would make new variables
-    vars(layer).update(vars(operation), _dtype_policy=policy)
-    return layer
+    return twin(operation, _dtype_policy=policy)
 
 
 def raise_tensors(structure):
