@@ -129,15 +129,16 @@ class OpenModel:
         names = self.output_names
         if len(names) == 1 or callable(target):
             return 0, target
-        output, target = target if isinstance(target, tuple) and len(target) == 2 else (None, None)
-        if output in names:
+        is_pair = isinstance(target, tuple) and len(target) == 2
+        output, target = target if is_pair else (target, None)
+        if is_pair and output in names:
             return names.index(output), target
-        if isinstance(output, int) and 0 <= output < len(names):
+        if is_pair and isinstance(output, int) and 0 <= output < len(names):
             return output, target
         raise ValueError(
             f"The model {self.model.name!r} has the outputs {', '.join(map(repr, names))}: a "
             f"target is a pair such as ({names[0]!r}, 0) or ({names[0]!r}, None), or a callable "
-            "of all outputs."
+            f"of all outputs; received {output!r}."
         )
 
     def check_target(self, target, batch, output=0):
@@ -183,13 +184,16 @@ class OpenModel:
         Raises:
             ValueError: The gradient is zero there too.
         """
+        if not all(place.is_float for place in tree.flatten(self.graph.inputs)):
+            return  # tokens have no gradient, and no noise
         random = np.random.default_rng(0)
         for scale in (0.1, 1.0, 10.0):
             probe = tree.map_structure(
                 lambda array, scale=scale: (
-                    array + scale * random.standard_normal((8, *array.shape[1:])).astype("float32")
+                    array[:1]
+                    + scale * random.standard_normal((8, *array.shape[1:])).astype(array.dtype)
                 ),
-                tree.map_structure(lambda array: array[:1], inputs),
+                inputs,
             )
             scores, pullback = vjp(self.scores, tree.map_structure(ops.convert_to_tensor, probe))
             gradients = tree.flatten(pullback(tree.map_structure(ops.ones_like, scores)))

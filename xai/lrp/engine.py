@@ -99,7 +99,8 @@ class LRP:
         if not any(np.any(values) for values in tree.flatten(relevance)):
             self._open.check_gradient(inputs)
         names = self._open.output_names
-        chosen = {"target_output": names[output]} if len(names) > 1 else {}
+        one_of_several = len(names) > 1 and not callable(target)
+        chosen = {"target_output": names[output]} if one_of_several else {}
         return Attribution(
             values=relevance,
             inputs=inputs,

@@ -46,17 +46,28 @@ _OPS_KEEP_SIGN = _names(
     "Resize Roll Rot90 Slice SpaceToDepth Split Squeeze Stack Sum Swapaxes Take Tile Transpose "
     "Unstack Vsplit Vstack"
 )
-_OPS_TRANSPARENT = _OPS_KEEP_SIGN | {"Negative", "Subtract"}
+_OPS_TRANSPARENT = _OPS_KEEP_SIGN | _names(
+    "Absolute BatchNorm Negative Sort Subtract TakeAlongAxis TopK Where"
+)
+
+# No gradient passes.
+_CUTS = _names(
+    "Argmax Argmin Argpartition Argsort Bincount Ceil Digitize Equal Floor FloorDivide FullLike "
+    "Greater GreaterEqual IsFinite IsInf IsNan Less LessEqual LogicalAnd LogicalNot LogicalOr "
+    "LogicalXor MultiHot NotEqual OneHot OnesLike Round Searchsorted Sign StopGradient Trunc "
+    "ZerosLike"
+)
+_INVERSES = _names("Rsqrt Reciprocal")
 
 _ACTIVATION_OPS = _names(
     "Celu Elu Gelu HardShrink HardSigmoid HardSilu HardTanh LeakyRelu LogSigmoid Relu Relu6 "
     "Selu Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Squareplus Tanh "
-    "TanhShrink Threshold Exp Mish"
+    "TanhShrink Threshold Exp Mish Square Sqrt"
 )
 _NOT_ELEMENTWISE = _names("softmax log_softmax sparsemax glu")
 _NONNEGATIVE = _names(
     "relu Relu relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid softplus "
-    "Softplus softmax Softmax exponential Exp"
+    "Softplus softmax Softmax exponential Exp Square Sqrt Absolute"
 )
 _BOUNDED = _names("relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid")
 
@@ -83,7 +94,17 @@ def signs_of_summands(node):
 
 def is_nonnegative(operation):
     """Whether outputs are never negative."""
-    return activation_name(operation) in _NONNEGATIVE
+    return (activation_name(operation) or op_name(operation)) in _NONNEGATIVE
+
+
+def cuts_gradient(operation):
+    """Whether no gradient passes the operation."""
+    return op_name(operation) in _CUTS
+
+
+def is_inverse(operation):
+    """Whether the operation makes a divisor a factor."""
+    return op_name(operation) in _INVERSES
 
 
 def is_bounded(operation):
@@ -128,6 +149,14 @@ def is_arithmetic(node):
 def is_embedding(operation):
     """Whether the operation is a layer that looks up vectors of integers."""
     return type(operation) is keras.layers.Embedding
+
+
+def is_lookup(node):
+    """Whether a node looks up vectors of integers in a table that depends on no input."""
+    if is_embedding(node.operation):
+        return True
+    takes = op_name(node.operation) == "Take" and len(node.inputs) == 1
+    return takes and isinstance([*node.args, *node.kwargs.values()][1], Tensor)
 
 
 def is_cast(operation):

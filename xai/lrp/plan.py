@@ -14,7 +14,14 @@ from xai.lrp.products import factor_shares, is_elementwise, is_product, run_prod
 from xai.lrp.recurrent import RecurrentMap
 from xai.lrp.rules import Zero
 from xai.lrp.steering import pass_on, probe, rectify
-from xai.lrp.surroundings import preprocessing, probed_places, sites_of, weighted_places
+from xai.lrp.surroundings import (
+    live_places,
+    preprocessing,
+    probed_places,
+    reached_nodes,
+    sites_of,
+    weighted_places,
+)
 from xai.lrp.zeros import have_one_shape, share_among_factors, share_among_summands, tensors
 
 
@@ -58,6 +65,13 @@ def plan(graph, composite):
     scalings = preprocessing(graph)
     probed = set() if composite.relu_gradient else probed_places(graph, rules, scalings)
     sites = sites_of(graph, rules, probed)
+    live = live_places(graph)
+    shares = {
+        node: factor_shares(node, graph, live, composite.bilinear)
+        for node in graph.nodes
+        if is_product(node.operation)
+    }
+    reached = reached_nodes(graph, shares)
     steps = {}
     for node in graph.nodes:
         if node in rules:
@@ -65,10 +79,14 @@ def plan(graph, composite):
             steps[node] = _rule_step(node, rules[node], sites[node], why)
         elif composite.relu_gradient:
             steps[node] = _gradient_step(node, composite.relu_gradient)
+        elif node not in reached:
+            steps[node] = _step(node, "none", "no relevance arrives", _run_as_it_is)
         elif node in scalings:
             steps[node] = _step(node, "unchanged", "preprocessing", _run_passing, carries=True)
+        elif node in shares:
+            steps[node] = _product_step(node, shares[node], bool(probed.intersection(node.outputs)))
         else:
-            steps[node] = _own_step(node, graph, probed, composite.bilinear)
+            steps[node] = _own_step(node, probed)
     return steps, probed
 
 
@@ -112,22 +130,22 @@ def _gradient_step(node, relu_gradient):
     return _step(node, "own gradient", "no ReLU", _run_as_it_is)
 
 
-def _own_step(node, graph, probed, bilinear):
+def _own_step(node, probed):
     """Returns the step of a node without a kernel."""
     operation = node.operation
     is_probed = bool(probed.intersection(node.outputs))
     if operations.is_cast(operation):
         return _step(node, "own gradient", "passes values on", _run_cast, carries=True)
-    if operations.is_embedding(operation) or _is_lookup(node):
+    if operations.is_lookup(node):
         return _step(node, "sum over the vector", "tokens", _run_lookup, carries=True)
+    if not any(place.is_float for place in (*node.outputs, *node.inputs)):
+        return _integer_step(node)
     if operations.is_transparent(operation) and not (
         is_probed and operations.is_plain_relu(operation)
     ):
         return _transparent_step(node, is_probed)
     if operations.is_activation(operation):
         return _step(node, "unchanged", "activation", _run_passing)
-    if is_product(operation):
-        return _product_step(node, factor_shares(node, graph, bilinear), is_probed)
     if is_normalization(operation):
         run = functools.partial(_run_normalizing, probed=is_probed)
         return _step(node, "own gradient", "its deviation held constant", run)
@@ -136,6 +154,16 @@ def _own_step(node, graph, probed, bilinear):
     if not any(place.is_float for place in node.outputs):
         return _step(node, "none", "makes integers", _run_as_it_is)
     return _step(node, "own gradient", "no rule is known", _run_as_it_is, is_fallback=True)
+
+
+def _integer_step(node):
+    """Returns the step of a node that makes integers of integers, such as tokens of tokens."""
+    is_sum = operations.signs_of_summands(node) is not None
+    if operations.is_transparent(node.operation) and not is_sum:
+        return _step(node, "own gradient", "moves tokens", _run_as_it_is, carries=True)
+    if len(node.inputs) == 1 and node.inputs[0].shape == node.outputs[0].shape:
+        return _step(node, "unchanged", "changes tokens", _run_tokens, carries=True)
+    return _step(node, "none", "makes integers", _run_as_it_is)
 
 
 def _transparent_step(node, is_probed):
@@ -196,12 +224,6 @@ def _as_integers(node, args, kwargs):
     )
 
 
-def _is_lookup(node):
-    """Whether a node looks up vectors of integers in a table that depends on no input."""
-    takes = operations.op_name(node.operation) == "Take" and len(node.inputs) == 1
-    return takes and isinstance([*node.args, *node.kwargs.values()][1], graphs.Tensor)
-
-
 def _run_as_it_is(node, args, kwargs):
     return node.operation(*args, **kwargs)
 
@@ -219,12 +241,26 @@ def _run_cast(node, args, kwargs):
 def _run_lookup(node, args, kwargs):
     """Looks tokens up; the relevance of a token is that of its vector, summed."""
     (tokens,) = tensors(node, args, kwargs)
+    tokens = _as_numbers(tokens)
     ids = ops.cast(ops.stop_gradient(tokens), "int32")
-    args, kwargs = tree.map_structure(
-        lambda value: ids if value is tokens else value, (args, kwargs)
-    )
-    vectors = ops.stop_gradient(node.operation(*args, **kwargs))
-    return vectors * probe(tokens)[..., None]
+    args, kwargs = node.fill({node.inputs[0].key: ids})
+    vectors = ops.stop_gradient(ops.convert_to_tensor(node.operation(*args, **kwargs)))
+    return vectors * ops.cast(probe(tokens)[..., None], vectors.dtype)
+
+
+def _run_tokens(node, args, kwargs):
+    """Changes tokens one by one; each keeps its relevance."""
+    (tokens,) = tensors(node, args, kwargs)
+    tokens = _as_numbers(tokens)
+    ids = ops.cast(ops.stop_gradient(tokens), node.inputs[0].dtype)
+    args, kwargs = node.fill({node.inputs[0].key: ids})
+    return pass_on(ops.cast(node.operation(*args, **kwargs), tokens.dtype), tokens)
+
+
+def _as_numbers(tokens):
+    """Returns tokens as floating-point numbers, which a gradient needs."""
+    is_float = "float" in keras.backend.standardize_dtype(tokens.dtype)
+    return tokens if is_float else ops.cast(tokens, "float32")
 
 
 def _run_normalizing(node, args, kwargs, probed):

@@ -9,11 +9,16 @@ import keras
 from keras import ops, tree
 
 from xai.graph import Tensor
-from xai.lrp.operations import is_bounded, is_softmax, is_transparent, op_name
+from xai.lrp.operations import is_bounded, is_inverse, is_softmax, is_transparent, op_name
 from xai.lrp.steering import scale_gradient
 
 _LAYERS = (keras.layers.Multiply, keras.layers.Dot)
-_OPS = frozenset(["Multiply", "Matmul", "Dot", "Einsum", "Tensordot", "Inner", "Outer", "Vdot"])
+_OPS = frozenset(
+    [
+        *("Multiply", "Matmul", "Dot", "Einsum", "Tensordot", "Inner", "Outer", "Vdot"),
+        *("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv"),
+    ]
+)
 _ATTENTION = frozenset(["DotProductAttention"])  # softmax(q k^T) v: a product of two products
 _QUOTIENTS = frozenset(["Divide", "TrueDivide", "DivideNoNan"])
 
@@ -29,12 +34,19 @@ def is_elementwise(operation):
     return isinstance(operation, keras.layers.Multiply) or name == "Multiply" or name in _QUOTIENTS
 
 
-def factor_shares(node, graph, bilinear):
+def factor_shares(node, graph, live, bilinear):
     """Returns the share of the relevance that each factor of a product gets, in their order.
 
     A gate gets nothing and leaves all to the signal that it scales: a factor that comes from a
-    bounded activation such as a sigmoid, if another factor does not. So does a divisor, and, if
-    `bilinear` is `"cp"`, a softmax. Factors of one kind share alike; a constant is none.
+    bounded activation such as a sigmoid, if another factor does not. So do a divisor, what has no
+    gradient, and, if `bilinear` is `"cp"`, a softmax. Factors of one kind share alike; a constant
+    is none.
+
+    Args:
+        node: A product or quotient.
+        graph: Its graph.
+        live: The tensors that have a gradient path from an input.
+        bilinear: `"attnlrp"` or `"cp"`.
     """
     if op_name(node.operation) in _ATTENTION:
         shares = (0.0, 0.0, 1.0) if bilinear == "cp" else (0.25, 0.25, 0.5)
@@ -43,7 +55,7 @@ def factor_shares(node, graph, bilinear):
     if op_name(node.operation) in _QUOTIENTS:
         passive = [place is not node.args[0] for place in factors]
     else:
-        passive = [_is_gate(place, graph, bilinear) for place in factors]
+        passive = [place not in live or _is_gate(place, graph, bilinear) for place in factors]
     active = passive.count(False)
     if active == 0:
         return [1 / len(factors)] * len(factors)
@@ -70,7 +82,7 @@ def _with_share(x, share):
 
 
 def _is_gate(place, graph, bilinear):
-    """Whether a tensor comes from a bounded activation or a mask.
+    """Whether a tensor comes from a bounded activation, an inverse or a mask.
 
     In between it may be reshaped, or scaled by constants.
     """
@@ -78,7 +90,9 @@ def _is_gate(place, graph, bilinear):
         node = graph.producer(place)
         if node is None:
             return False
-        if is_bounded(node.operation) or (bilinear == "cp" and is_softmax(node.operation)):
+        if is_bounded(node.operation) or is_inverse(node.operation):
+            return True
+        if bilinear == "cp" and is_softmax(node.operation):
             return True
         passes = is_transparent(node.operation) or is_product(node.operation)
         if len(node.inputs) != 1 or not passes:

@@ -8,8 +8,9 @@ from keras import tree
 
 from xai.lrp.linear import LinearMap
 from xai.lrp.operations import (
+    cuts_gradient,
     is_arithmetic,
-    is_embedding,
+    is_lookup,
     is_nonnegative,
     is_plain_relu,
     is_scaling,
@@ -39,6 +40,32 @@ def weighted_places(graph):
         node: Place(node.operation.layer, node.name, depth, depths, layers)
         for node, (layers, depth) in nodes.items()
     }
+
+
+def live_places(graph):
+    """Returns the tensors of a graph that have a gradient path from an input, tokens included."""
+    live = set(tree.flatten(graph.inputs))
+    for node in graph.nodes:
+        if not cuts_gradient(node.operation) and live.intersection(node.inputs):
+            live.update(place for place in node.outputs if place.dtype != "bool")
+    return live
+
+
+def reached_nodes(graph, shares):
+    """Returns the nodes of a graph at which relevance may arrive.
+
+    Args:
+        graph: A graph.
+        shares: The shares of the factors of each product; what gets none passes none down.
+    """
+    reached = set(tree.flatten(graph.outputs))
+    nodes = set()
+    for node in reversed(graph.nodes):
+        if reached.intersection(node.outputs):
+            nodes.add(node)
+            given = shares.get(node, [1] * len(node.inputs))
+            reached.update(p for p, share in zip(node.inputs, given, strict=True) if share)
+    return nodes
 
 
 def nonnegative_places(graph):
@@ -78,7 +105,7 @@ def probed_places(graph, rules, scalings):
         if node in rules:
             if rules[node].probes:
                 probed.update(node.inputs)
-        elif node in scalings or is_embedding(node.operation) or probed.intersection(node.outputs):
+        elif node in scalings or is_lookup(node) or probed.intersection(node.outputs):
             probed.update(node.inputs)
     return probed
 
