@@ -55,13 +55,15 @@ def place_of(tensor):
     return Tensor.like(keras.KerasTensor(shape, tensor.dtype))
 
 
-def for_any_batch_size(operation):
-    """Returns a reshape to a given batch size as one of any; another operation as it is."""
-    shape = getattr(operation, "newshape", ())
-    if not any(map(_is_batch, shape)) or -1 in shape or sum(map(_is_batch, shape)) > 1:
+def for_any_batch_size(keras_node):
+    """Returns a node's operation, a reshape to a given batch size as one to any."""
+    operation = keras_node.operation
+    if not any(map(_is_batch, getattr(operation, "newshape", ()))):
         return operation
-    free = tuple(-1 if _is_batch(size) else size for size in shape)
-    return type(operation)(free, name=operation.name)
+    sizes = [-1 if _is_batch(size) else size for size in keras_node.outputs[0].shape]
+    if None in sizes or sizes.count(-1) != 1:
+        return operation
+    return type(operation)(tuple(sizes), name=operation.name)
 
 
 def depends_on_batch_size(node):

@@ -160,7 +160,7 @@ def _walk(functional, inputs, prefix, nodes):
         return places[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
 
     for keras_node in symbols.ordered_nodes(functional):
-        operation = symbols.for_any_batch_size(keras_node.operation)
+        operation = symbols.for_any_batch_size(keras_node)
         arguments, masks = symbols.arguments_of(keras_node)
         args, kwargs, masks = tree.map_structure(place_of, (*arguments, masks))
         name = prefix + operation.name

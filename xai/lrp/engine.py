@@ -90,7 +90,8 @@ class LRP:
         target = self._open.check_target(target, rows, output)
         masks = concepts.masks({} if through is None else through, self._output_of, rows)
         taps = {name: self._output_of(name)[0] for name in dict.fromkeys([*layers, *masks])}
-        explain = self._explainer(target, output, taps, masks)
+        sizes = self._surrogate.sizes(list(taps.values()), inputs)
+        explain = self._explainer(target, output, taps, masks, sizes)
         parts = [
             explain(*_rows((inputs, target, masks), part))
             for part in _batches(rows, _check_batch_size(batch_size))
@@ -182,25 +183,26 @@ class LRP:
                 f"{', '.join(map(repr, near))}."
             )
         (place, *others) = found[-1].outputs
-        if others or None in place.shape[1:]:
+        if others:
             raise ValueError(
                 f"The layer {name!r} has outputs of shape {[p.shape for p in found[-1].outputs]}; "
-                "relevance can be returned of one output of a known shape."
+                "relevance can be returned of one output."
             )
         layer = getattr(found[0].operation, "layer", found[0].operation)
         first = getattr(layer, "data_format", "channels_last") == "channels_first"
         return place, 1 if first else len(place.shape) - 1
 
-    def _explainer(self, target, output, taps, masks):
+    def _explainer(self, target, output, taps, masks, sizes=()):
         """Returns the function of inputs, classes and masks that explains a batch, compiled."""
         by_class = not callable(target)
-        key = (None if by_class else target, output, tuple(taps), tuple(masks))
+        key = (None if by_class else target, output, tuple(taps), tuple(masks), tuple(sizes))
         if key not in self._compiled:
             if len(self._compiled) == _MOST_COMPILED:  # there is no end of lambdas
                 self._compiled.clear()
             relevance = functools.partial(
                 self._surrogate.relevance,
                 taps=taps,
+                sizes=sizes,
                 score_of=scorer(target, output),
                 output=output if by_class else None,
             )

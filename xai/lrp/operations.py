@@ -57,6 +57,7 @@ _CUTS = _names(
     "LogicalXor MultiHot NotEqual OneHot OnesLike Round Searchsorted Sign StopGradient Trunc "
     "ZerosLike"
 )
+_CONSTANTS = _names("FullLike OnesLike ZerosLike")
 _INVERSES = _names("Rsqrt Reciprocal")
 
 _ACTIVATION_OPS = _names(
@@ -100,6 +101,11 @@ def is_nonnegative(operation):
 def cuts_gradient(operation):
     """Whether no gradient passes the operation."""
     return op_name(operation) in _CUTS
+
+
+def is_constant(operation):
+    """Whether the operation takes no more than the shape from what it reads."""
+    return op_name(operation) in _CONSTANTS
 
 
 def is_inverse(operation):

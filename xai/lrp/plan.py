@@ -151,18 +151,21 @@ def _own_step(node, probed):
         return _step(node, "own gradient", "its deviation held constant", run)
     if operations.is_softmax(operation):
         return _step(node, "own gradient", "softmax", _run_as_it_is)
-    if not any(place.is_float for place in node.outputs):
-        return _step(node, "none", "makes integers", _run_as_it_is)
+    if operations.is_constant(operation) or not any(place.is_float for place in node.outputs):
+        return _step(node, "none", "makes constants or integers", _run_as_it_is)
     return _step(node, "own gradient", "no rule is known", _run_as_it_is, is_fallback=True)
 
 
 def _integer_step(node):
     """Returns the step of a node that makes integers of integers, such as tokens of tokens."""
-    is_sum = operations.signs_of_summands(node) is not None
-    if operations.is_transparent(node.operation) and not is_sum:
+    tokens = [place for place in node.inputs if place.dtype != "bool"]
+    changes = len(tokens) == 1 and tokens[0].shape == node.outputs[0].shape
+    moves = operations.is_transparent(node.operation) and len(tokens) == len(node.inputs)
+    if moves and not (changes and operations.is_arithmetic(node)):
         return _step(node, "own gradient", "moves tokens", _run_as_it_is, carries=True)
-    if len(node.inputs) == 1 and node.inputs[0].shape == node.outputs[0].shape:
-        return _step(node, "unchanged", "changes tokens", _run_tokens, carries=True)
+    if changes:
+        run = functools.partial(_run_tokens, place=tokens[0])
+        return _step(node, "unchanged", "changes tokens", run, carries=True)
     return _step(node, "none", "makes integers", _run_as_it_is)
 
 
@@ -248,12 +251,12 @@ def _run_lookup(node, args, kwargs):
     return vectors * ops.cast(probe(tokens)[..., None], vectors.dtype)
 
 
-def _run_tokens(node, args, kwargs):
+def _run_tokens(node, args, kwargs, place):
     """Changes tokens one by one; each keeps its relevance."""
-    (tokens,) = tensors(node, args, kwargs)
-    tokens = _as_numbers(tokens)
-    ids = ops.cast(ops.stop_gradient(tokens), node.inputs[0].dtype)
-    args, kwargs = node.fill({node.inputs[0].key: ids})
+    values = dict(zip((p.key for p in node.inputs), tensors(node, args, kwargs), strict=True))
+    tokens = _as_numbers(values[place.key])
+    values[place.key] = ops.cast(ops.stop_gradient(tokens), place.dtype)
+    args, kwargs = node.fill(values)
     return pass_on(ops.cast(node.operation(*args, **kwargs), tokens.dtype), tokens)
 
 

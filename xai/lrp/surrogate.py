@@ -34,7 +34,7 @@ class Surrogate:
     probed: set
     times_input: bool = True
 
-    def relevance(self, weights, inputs, classes, masks, taps, score_of, output):
+    def relevance(self, weights, inputs, classes, masks, taps, sizes, score_of, output):
         """Returns relevances of inputs and taps, the scores and the classes explained.
 
         Args:
@@ -43,14 +43,15 @@ class Surrogate:
             classes: `(batch,)`, -1 for the predicted one.
             masks: By names in `taps`, what the relevance of some of them is multiplied by.
             taps: Names of the tensors whose relevance is wanted too, to their places.
+            sizes: The shapes of the taps without the batch.
             score_of: A function of outputs and classes to scores `(batch,)`, see `xai.model`.
             output: The index of the output that has the classes, None if classes say nothing.
         """
         inputs = tree.map_structure(as_float, self.graph.inputs, inputs)
         rows = ops.shape(tree.flatten(inputs)[0])[0]
         zeros = {
-            name: ops.zeros((rows, *place.shape[1:]), raised(place.dtype))
-            for name, place in taps.items()
+            name: ops.zeros((rows, *size), raised(place.dtype))
+            for (name, place), size in zip(taps.items(), sizes, strict=True)
         }
         (outputs, values), pullback = vjp(
             lambda pair: self._run(weights, *pair, taps, masks), (inputs, zeros)
@@ -64,6 +65,24 @@ class Surrogate:
         relevances = tree.map_structure(self.times, self.graph.inputs, inputs, gradients)
         inner = {name: self.times(taps[name], values[name], inner[name]) for name in taps}
         return relevances, inner, score, classes
+
+    def sizes(self, places, inputs):
+        """Returns the shapes that tensors have, without the batch, for these inputs.
+
+        Where the graph does not know them, the first row is run.
+        """
+        known = {place: place.shape[1:] for place in places}
+        if any(None in shape for shape in known.values()):
+
+            def call(node, args, kwargs):
+                outputs = self.steps[node].run(self.steps[node].weights, args, kwargs)
+                shapes = (tuple(tensor.shape[1:]) for tensor in tree.flatten(outputs))
+                known.update(zip(node.outputs, shapes, strict=True))
+                return outputs
+
+            row = tree.map_structure(lambda array: array[:1], inputs)
+            self.graph.run(tree.map_structure(as_float, self.graph.inputs, row), call)
+        return [known[place] for place in places]
 
     def times(self, place, values, gradient):
         """Returns the relevance of a tensor; a probed one has some where its value is zero."""
