@@ -23,8 +23,9 @@ _OPERATORS = (
 )
 
 
-def trace(layer, args, kwargs, inputs):
-    """Returns the operations of a layer's `call` as a `keras.Function` of symbolic inputs.
+@contextlib.contextmanager
+def traced(layer, args, kwargs, inputs):
+    """Gives the operations of a layer's `call` as a `keras.Function` of symbolic inputs.
 
     Args:
         layer: A built layer.
@@ -36,8 +37,7 @@ def trace(layer, args, kwargs, inputs):
         Exception: Whatever the call raises when its inputs have no values.
     """
     with _no_trace_left(layer), _variables_yield(), _keeping_lengths():
-        outputs = _distinct(layer.call(*args, **kwargs), inputs)
-        return keras.Function(inputs, outputs)
+        yield keras.Function(inputs, _distinct(layer.call(*args, **kwargs), inputs))
 
 
 def like(place):
@@ -119,7 +119,8 @@ def _masks(keras_node):
     """Returns the masks of what a layer reads."""
     if not isinstance(keras_node.operation, keras.Layer):
         return []
-    return [mask for mask in map(get_keras_mask, keras_node.input_tensors) if mask is not None]
+    masks = map(get_keras_mask, keras_node.input_tensors)
+    return [mask for mask in masks if isinstance(mask, keras.KerasTensor)]
 
 
 def arguments_of(keras_node):
@@ -133,7 +134,7 @@ def arguments_of(keras_node):
     if not isinstance(layer, keras.Layer):
         return (args, kwargs), ()
     pairs = ((tensor, get_keras_mask(tensor)) for tensor in keras_node.input_tensors)
-    masks = tuple((tensor, mask) for tensor, mask in pairs if mask is not None)
+    masks = tuple(pair for pair in pairs if isinstance(pair[1], keras.KerasTensor))
     if masks:
         kwargs.update(_mask_arguments(layer, args, kwargs))
     return (args, kwargs), masks

@@ -5,6 +5,7 @@ that shares its variables does so.
 """
 
 import collections
+import contextlib
 import dataclasses
 import inspect
 
@@ -128,12 +129,15 @@ def open_layer(node, prefix=None):
     for place, mask in node.masks:
         set_keras_mask(symbolic[place], symbolic[mask])
     args, kwargs = node.fill({place.key: tensor for place, tensor in symbolic.items()})
-    try:
-        traced = symbols.trace(node.operation, args, kwargs, list(symbolic.values()))
-    except Exception:  # a call may do anything to what has no values: then it stays closed
-        return None
+    prefix = f"{node.name}/" if prefix is None else prefix
     nodes = []
-    outputs = _walk(traced, places, f"{node.name}/" if prefix is None else prefix, nodes)
+    with contextlib.ExitStack() as stack:
+        call = symbols.traced(node.operation, args, kwargs, list(symbolic.values()))
+        try:
+            functional = stack.enter_context(call)
+        except Exception:  # a call may do anything to what has no values: then it stays closed
+            return None
+        outputs = _walk(functional, places, prefix, nodes)
     if any(symbols.depends_on_batch_size(part) for part in nodes):
         return None
     names = dict(zip(outputs, node.outputs, strict=True))

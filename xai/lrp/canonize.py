@@ -40,15 +40,7 @@ def _opened(node):
 
 
 def _plain(layer):
-    """Returns a layer that takes no short cut that cannot be traced; Keras-private attributes.
-
-    Attention with dropout, none at inference, avoids the fused operation; a Bidirectional layer
-    tries a fused kernel.
-    """
-    if isinstance(layer, keras.layers.MultiHeadAttention):
-        return twin(layer, _dropout=0.0)
-    if isinstance(layer, keras.layers.GroupQueryAttention):
-        return twin(layer, dropout=0.0)
+    """Returns a layer that tries no fused kernel that cannot be traced; Keras-private names."""
     if isinstance(layer, keras.layers.Bidirectional):
         never = {"_can_attempt_fused_lstm": _never, "_can_attempt_fused_gru": _never}
         return twin(layer, **never)

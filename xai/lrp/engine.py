@@ -71,7 +71,8 @@ class LRP:
             layers: Names of layers whose outputs' relevance is wanted too, from the same pass. A
                 layer within a nested model is `"model/layer"`, the second call of a shared layer
                 `"layer#2"`.
-            batch_size: Rows to explain at once; None for all.
+            batch_size: Rows to explain at once; None for all, which JAX compiles for each number
+                of rows.
             through: Concept-conditional relevance: a dict of layer names to the channels of their
                 outputs through which alone relevance may pass, an int, several, or a bool array
                 `(batch, channels)`. Source: Achtibat et al. 2023, From attribution maps to
@@ -96,7 +97,9 @@ class LRP:
             explain(*_rows((inputs, target, masks), part))
             for part in _batches(rows, _check_batch_size(batch_size))
         ]
-        relevance, inner, score, classes = tree.map_structure(lambda *p: np.concatenate(p), *parts)
+        relevance, inner, score, classes = tree.map_structure(
+            lambda *arrays: np.concatenate(arrays)[:rows], *parts
+        )
         if not any(np.any(values) for values in tree.flatten(relevance)):
             self._open.check_gradient(inputs)
         names = self._open.output_names
@@ -225,9 +228,13 @@ def _check_batch_size(batch_size):
 
 
 def _batches(rows, batch_size):
-    """Yields slices of so many rows."""
+    """Yields the indices of the rows of each batch; the last repeats a row rather than be short.
+
+    A batch of another size would be compiled anew.
+    """
     size = batch_size or rows
-    yield from (slice(start, start + size) for start in range(0, rows, size))
+    for start in range(0, rows, size):
+        yield np.minimum(np.arange(start, start + size), rows - 1)
 
 
 def _rows(structure, part):

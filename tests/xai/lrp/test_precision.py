@@ -76,6 +76,9 @@ def test_alpha_one_is_z_plus():
     np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX has no float64 unless it is configured to"
+)
 @pytest.mark.parametrize("inner", ["float32", "float64"])
 @pytest.mark.parametrize("composite", COMPOSITES.values(), ids=str)
 def test_a_float64_model_is_explained_in_float64(inner, composite):
