@@ -179,7 +179,7 @@ class AlphaBeta:
     Args:
         alpha: A number of at least 1; beta is `alpha - 1`.
 
-    Source: Bach et al. 2015, eq. 60; the bias as in zennit.
+    Source: Bach et al. 2015, eq. 60, whose beta has the other sign; the bias as in zennit.
     """
 
     alpha: float = 2.0
