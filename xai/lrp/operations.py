@@ -29,7 +29,11 @@ _KEEP_SIGN = _layers(
     "MaxPooling{} AveragePooling{} GlobalMaxPooling{} GlobalAveragePooling{} "
     "AdaptiveMaxPooling{} AdaptiveAveragePooling{} ZeroPadding{} Cropping{} UpSampling{} "
     "SpatialDropout{} Dropout AlphaDropout GaussianDropout ActivityRegularization Identity "
-    "Add Average Concatenate Maximum Minimum Flatten Reshape Permute RepeatVector"
+    "Add Average Concatenate Maximum Minimum Flatten Reshape Permute RepeatVector "
+    "CenterCrop Resizing RandomFlip RandomRotation RandomZoom RandomTranslation RandomShear "
+    "RandomPerspective RandomElasticTransform RandomErasing RandomGaussianBlur RandomContrast "
+    "RandomBrightness RandomSaturation RandomHue RandomColorJitter RandomGrayscale RandomSharpness "
+    "RandomPosterization RandomColorDegeneration RandomInvert RandomCrop"
 )
 _KEEP_SIGN = (*_KEEP_SIGN, FoldTime, UnfoldTime)
 _TRANSPARENT = (*_KEEP_SIGN, *_layers("Subtract BatchNormalization GaussianNoise"))
@@ -65,7 +69,8 @@ _ACTIVATION_OPS = _names(
     "Selu Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Squareplus Tanh "
     "TanhShrink Threshold Exp Mish Square Sqrt"
 )
-_NOT_ELEMENTWISE = _names("softmax log_softmax sparsemax glu")
+_SOFTMAXES = _names("softmax Softmax log_softmax LogSoftmax sparsemax Sparsemax")
+_NOT_ELEMENTWISE = _names("softmax logsoftmax log_softmax sparsemax glu")
 _NONNEGATIVE = _names(
     "relu Relu relu6 Relu6 bounded_relu sigmoid Sigmoid hard_sigmoid HardSigmoid softplus "
     "Softplus softmax Softmax exponential Exp Square Sqrt Absolute"
@@ -120,7 +125,10 @@ def is_bounded(operation):
 
 def is_known(operation):
     """Whether any of the treatments below is for the operation."""
-    tests = (is_transparent, is_activation, is_scaling, is_softmax, is_embedding)
+    tests = (
+        *(is_transparent, is_activation, is_scaling, is_softmax, is_embedding),
+        is_gated_linear_unit,
+    )
     return any(test(operation) for test in tests)
 
 
@@ -171,8 +179,13 @@ def is_cast(operation):
 
 
 def is_softmax(operation):
-    """Whether the operation is a softmax."""
-    return activation_name(operation) in ("softmax", "Softmax")
+    """Whether the operation is a softmax, its logarithm, or a sparse one."""
+    return activation_name(operation) in _SOFTMAXES
+
+
+def is_gated_linear_unit(operation):
+    """Whether the operation scales one half of what it reads by the sigmoid of the other."""
+    return activation_name(operation) in ("glu", "Glu")
 
 
 def activation_name(operation):

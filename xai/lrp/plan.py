@@ -15,6 +15,7 @@ from xai.lrp.steps import (
     operation_step,
     run_as_it_is,
     run_cast,
+    run_gated_linear_unit,
     run_lookup,
     run_normalizing,
     run_passing,
@@ -146,6 +147,8 @@ def _own_step(node, probed):
     if is_normalization(operation):
         run = functools.partial(run_normalizing, probed=is_probed)
         return operation_step(node, "own gradient", "its deviation held constant", run)
+    if operations.is_gated_linear_unit(operation):
+        return operation_step(node, "1, 0", "the gate gets none", run_gated_linear_unit)
     if operations.is_softmax(operation):
         return operation_step(node, "own gradient", "softmax", run_as_it_is)
     if operations.is_constant(operation) or not any(place.is_float for place in node.outputs):

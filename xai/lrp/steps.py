@@ -126,6 +126,13 @@ def run_passing(node, args, kwargs):
     return pass_on(node.operation(*args, **kwargs), x)
 
 
+def run_gated_linear_unit(node, args, kwargs):
+    """Scales one half by the sigmoid of the other, a gate that gets no relevance."""
+    axis = getattr(node.operation, "axis", -1)
+    signal, gate = ops.split(args[0], 2, axis=axis)
+    return signal * ops.stop_gradient(ops.sigmoid(gate))
+
+
 def run_rectifying(node, args, kwargs, gated):
     """Runs a ReLU that rectifies its gradient; see `rectify`."""
     return rectify(args[0], gated)

@@ -105,6 +105,10 @@ def conserving_layers():
         layers.UpSampling2D(2, interpolation="bilinear"),
         layers.Permute((3, 1, 2)),
         layers.Reshape((9, 8)),
+        layers.CenterCrop(4, 4),
+        layers.Resizing(4, 4),
+        layers.RandomFlip(),
+        layers.RandomRotation(0.1),
     ]
     at_inference = [layers.Dropout(0.5), layers.GaussianNoise(0.5), layers.SpatialDropout2D(0.5)]
     activations = [
@@ -166,6 +170,28 @@ MERGES = {
     "quotient": lambda a, b: a / ops.exp(b),
     "hard gate": lambda a, b: a * (layers.ReLU(6.0)(b) * (1 / 6)),
 }
+
+
+def test_a_gated_linear_unit_leaves_all_to_the_signal():
+    inputs = keras.Input((6,))
+    signal, gate = layers.Dense(4, use_bias=False), layers.Dense(4, use_bias=False)
+    joined = ops.concatenate([signal(inputs), gate(inputs)], axis=-1)
+    product = layers.Multiply()([signal(inputs), layers.Activation("sigmoid")(gate(inputs))])
+    head = layers.Dense(3, use_bias=False)
+    x = np.random.default_rng(0).normal(size=(3, 6)).astype("float32")
+    unit, by_hand = (
+        xai.LRP(keras.Model(inputs, head(y)), xai.rules.Zero(), strict=True)(x, target=0).values
+        for y in (ops.glu(joined), product)
+    )
+    assert relative(unit, by_hand) < 1e-5  # float32
+
+
+@pytest.mark.parametrize("name", ["sparsemax", "log_softmax"])
+def test_a_relative_of_softmax_keeps_its_own_gradient(name):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(3)(layers.Activation(name)(inputs)))
+    table = xai.LRP(model, strict=True).summary().set_index("why")
+    assert table.rule["softmax"] == "own gradient"
 
 
 @pytest.mark.parametrize("merge", MERGES)
