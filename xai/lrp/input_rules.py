@@ -41,20 +41,20 @@ class ZBox:
         """Returns the layer's weights, their positive and negative parts, and the box."""
         bounds = np.broadcast_arrays(*map(site.image or np.asarray, (self.low, self.high)))
         corners = np.stack([np.minimum(*bounds), np.maximum(*bounds)])
-        return {
-            "own": [kernel, bias],
-            "positive": positive(kernel, bias),
-            "negative": negative(kernel, bias),
-            "box": [ops.convert_to_tensor(corners, kernel.dtype), None],
-        }
+        weights = {"positive": positive(kernel, bias), "negative": negative(kernel, bias)}
+        if not corners[0].any():  # f(0; W+, b+) is b+; the other sum takes it
+            weights = {"negative": [negative(kernel, None)[0], bias]}
+        box = [ops.convert_to_tensor(corners, kernel.dtype), None]
+        return {"own": [kernel, bias], "box": box, **weights}
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
-        y = linear(x, *weights["own"])
+        z = y = linear(x, *weights["own"])
         corners, _ = weights["box"]
-        low, high = corners[0], corners[1]
         ones = probe(x)
-        z = y - linear(low * ones, *weights["positive"]) - linear(high * ones, *weights["negative"])
+        if "positive" in weights:
+            z = z - linear(corners[0] * ones, *weights["positive"])
+        z = z - linear(corners[1] * ones, *weights["negative"])
         return distribute(y, z, site)
 
 
