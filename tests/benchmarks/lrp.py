@@ -8,7 +8,8 @@
 `KERAS_BACKEND` chooses the backend. Ratios are medians over rounds in which every method runs in
 turn; machines are shared, so that seconds alone say little.
 
-On TensorFlow 2.21 with 2 cores, November 2026. Time as a ratio to the gradient (first call likewise):
+On TensorFlow 2.21 with 2 cores, November 2026. Time as a ratio to the gradient's, and the
+first call's likewise:
 
                      ResNet50, batch 8   batch 1       VGG16, batch 8   batch 1
     epsilon             1.05 (0.77)    1.02 (0.63)      1.06 (1.11)   1.04 (1.31)
@@ -18,13 +19,13 @@ On TensorFlow 2.21 with 2 cores, November 2026. Time as a ratio to the gradient 
 These are plain graphs. XLA was 0 to 20 % slower than they at batch 8, gradient included, and has to
 compile each batch size anew (an XLA gradient of ResNet50: 0.85 s, a plain one 0.74 s).
 
-Memory at batch 8 on ResNet50, the explainer's transformed weights included: gradient 380 MiB, epsilon
-2.2x, epsilon_plus 2.4x, epsilon_gamma_box 3.1x. LRP-0, which redirects nothing, has 1.2x: what is
-kept twice are the pre-activations beside the ReLUs' outputs.
+Memory at batch 8 on ResNet50, the explainer's transformed weights included: gradient 380 MiB,
+epsilon 2.2x, epsilon_plus 2.4x, epsilon_gamma_box 3.1x. LRP-0, which redirects nothing, has 1.2x:
+what is kept twice are the pre-activations beside the ReLUs' outputs.
 
-Applications, biases zeroed: every family has a rule for each node, finite relevances, and an epsilon
-residual of 6e-6 to 2e-4 of the score. With epsilon_plus it is up to 0.4 (Xception, NASNet): z+ of
-negative outputs that nothing positive supports has nobody to give their relevance to.
+Applications, biases zeroed: every family has a rule for each node, finite relevances, and an
+epsilon residual of 6e-6 to 2e-4 of the score. With epsilon_plus it is up to 0.4 (Xception, NASNet):
+z+ of negative outputs that nothing positive supports has nobody to give their relevance to.
 
 Float32 against float64 on a trained ResNet of 22 weighted layers (accuracy 0.975): 2e-7 to 2.5e-5,
 the worst row 2.5e-4; with a stabilized division at each Add 4e-5 to 1.1e-3.
