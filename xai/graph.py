@@ -82,7 +82,11 @@ class Graph:
 
     def producer(self, place):
         """Returns the node that writes a tensor, or None for an input of the graph."""
-        return next((node for node in self.nodes if place in node.outputs), None)
+        return self._producers.get(place)
+
+    @functools.cached_property
+    def _producers(self):
+        return {place: node for node in self.nodes for place in node.outputs}
 
     @functools.cached_property
     def readers(self):

@@ -240,6 +240,17 @@ def _head(place, graph):
     return node if node is not None and _function_name(node.operation) in _HEADS else None
 
 
+def check_batch_size(batch_size):
+    """Returns a number of rows to run at once, None for the method's own choice.
+
+    Raises:
+        ValueError: Neither None nor a positive int.
+    """
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"batch_size is None or a positive int; received {batch_size!r}.")
+    return batch_size
+
+
 def scorer(target, output=0):
     """Returns the function of the model's outputs and classes `(batch,)` to scores `(batch,)`.
 

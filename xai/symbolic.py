@@ -90,18 +90,25 @@ def ordered_nodes(functional):
     known = set(map(id, functional.inputs))
     ordered = []
     while waiting:  # once round, but for masks: Keras knows nobody who waits for them
-        late = []
-        for node in waiting:
-            needed = {id(tensor) for tensor in (*node.input_tensors, *_masks(node))}
-            if known.issuperset(needed):
-                ordered.append(node)
-                known.update(map(id, node.outputs))
-            else:
-                late.append(node)
-        if len(late) == len(waiting):
+        ready, late = _one_round(waiting, known)
+        if not ready:
             raise ValueError(f"Cycle among the calls of {[n.operation.name for n in late]}.")
+        ordered += ready
         waiting = late
     return [node for node in ordered if not node.is_input]
+
+
+def _one_round(waiting, known):
+    """Returns the nodes that can run now, their outputs then known, and those that cannot yet."""
+    ready, late = [], []
+    for node in waiting:
+        needed = {id(tensor) for tensor in (*node.input_tensors, *_masks(node))}
+        if known.issuperset(needed):
+            ready.append(node)
+            known.update(map(id, node.outputs))
+        else:
+            late.append(node)
+    return ready, late
 
 
 def _with_masks(functional):

@@ -1,11 +1,10 @@
 """Where relevance goes: what each layer receives, hands on and absorbs."""
 
-import keras
 import numpy as np
 from keras import ops, tree
 
 from kerasdl.backend import vjp
-from xai.lrp.surrogate import as_float
+from xai.lrp.precision import is_float
 
 
 def walk(surrogate, inputs, score_of):
@@ -22,16 +21,7 @@ def walk(surrogate, inputs, score_of):
         absorbed. What a layer without a kernel adds or subtracts counts as bias.
     """
     graph, steps = surrogate.graph, surrogate.steps
-    values = {}
-    inputs = tree.map_structure(as_float, graph.inputs, inputs)
-    values.update(zip(tree.flatten(graph.inputs), tree.flatten(inputs), strict=True))
-
-    def record(node, args, kwargs):
-        outputs = steps[node].run(steps[node].weights, args, kwargs)
-        values.update(zip(node.outputs, tree.flatten(outputs), strict=True))
-        return outputs
-
-    outputs = graph.run(inputs, record)
+    outputs, values = surrogate.values(inputs)
     score, pullback = vjp(score_of, outputs)
     start = tree.flatten(pullback(ops.ones_like(score)))
     gradients = {}
@@ -46,8 +36,8 @@ def walk(surrogate, inputs, score_of):
 
 def _pass_through(node, step, surrogate, values, gradients):
     """Adds a node's part to the gradients of what it reads; returns its balance."""
-    read = [p for p in dict.fromkeys(node.inputs) if _is_float(values[p])]
-    written = [p for p in node.outputs if _is_float(values[p])]
+    read = [p for p in dict.fromkeys(node.inputs) if is_float(values[p])]
+    written = [p for p in node.outputs if is_float(values[p])]
     known = [gradients.get(p, ops.zeros_like(values[p])) for p in written]
     biases = _biases(step.weights)
 
@@ -77,10 +67,6 @@ def _pass_through(node, step, surrogate, values, gradients):
 
 def _by_key(places, values):
     return {place.key: value for place, value in zip(places, values, strict=True)}
-
-
-def _is_float(value):
-    return "float" in keras.backend.standardize_dtype(value.dtype)
 
 
 def _absorbed(step, absorbed, bias):

@@ -14,7 +14,7 @@ from xai.lrp.canonize import canonize
 from xai.lrp.conservation import walk
 from xai.lrp.plan import plan
 from xai.lrp.surrogate import Surrogate
-from xai.model import open_model, scorer
+from xai.model import check_batch_size, open_model, scorer
 
 _MOST_COMPILED = 8
 
@@ -95,7 +95,7 @@ class LRP:
         explain = self._explainer(target, output, taps, masks, sizes)
         parts = [
             explain(*_rows((inputs, target, masks), part))
-            for part in _batches(rows, _check_batch_size(batch_size))
+            for part in _batches(rows, check_batch_size(batch_size))
         ]
         relevance, inner, score, classes = tree.map_structure(
             lambda *arrays: np.concatenate(arrays)[:rows], *parts
@@ -219,12 +219,6 @@ class LRP:
             return tree.map_structure(ops.convert_to_numpy, outputs)
 
         return explain
-
-
-def _check_batch_size(batch_size):
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-        raise ValueError(f"batch_size is None or a positive int; received {batch_size!r}.")
-    return batch_size
 
 
 def _batches(rows, batch_size):

@@ -64,10 +64,11 @@ _CUTS = _names(
 _CONSTANTS = _names("FullLike OnesLike ZerosLike")
 _INVERSES = _names("Rsqrt Reciprocal")
 
+_ACTIVATION_LAYERS = _layers("ELU LeakyReLU PReLU Softmax")
 _ACTIVATION_OPS = _names(
     "Celu Elu Gelu HardShrink HardSigmoid HardSilu HardTanh LeakyRelu LogSigmoid Relu Relu6 "
     "Selu Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Squareplus Tanh "
-    "TanhShrink Threshold Exp Mish Square Sqrt"
+    "TanhShrink Threshold Exp Mish Square Sqrt Softmax LogSoftmax Sparsemax Glu"
 )
 _SOFTMAXES = _names("softmax Softmax log_softmax LogSoftmax sparsemax Sparsemax")
 _NOT_ELEMENTWISE = _names("softmax logsoftmax log_softmax sparsemax glu")
@@ -197,9 +198,9 @@ def activation_name(operation):
         return _relu_name(operation)
     if type(operation) is keras.layers.Activation:
         operation = operation.activation
-    elif isinstance(operation, _layers("ELU LeakyReLU PReLU Softmax")):
+    elif isinstance(operation, _ACTIVATION_LAYERS):
         return type(operation).__name__
-    if op_name(operation) in _ACTIVATION_OPS | {"Softmax", "LogSoftmax", "Sparsemax", "Glu"}:
+    if op_name(operation) in _ACTIVATION_OPS:
         return op_name(operation)
     return getattr(operation, "__name__", None)  # a function; layers and operations have none
 

@@ -17,6 +17,11 @@ def raised(dtype):
     return "float64" if dtype == "float64" else "float32"
 
 
+def is_float(tensor):
+    """Whether a tensor, not a place, holds floating-point numbers."""
+    return "float" in keras.backend.standardize_dtype(tensor.dtype)
+
+
 def raise_operation(operation):
     """Returns a layer that computes in float32 and shares all else, or what is no such layer.
 

@@ -38,7 +38,12 @@ class RecurrentMap:
     def gates(self):
         """Returns copies of the kernel and bias of the gates, None if there are none."""
         blocks = _CELLS[type(self.layer.cell)].gates
-        return self._columns(blocks) if blocks else None
+        if not blocks:
+            return None
+        kernel, bias = self._columns(blocks)
+        if bias is not None and len(bias.shape) == 2:  # a GRU's for the input and for the state
+            bias = ops.sum(bias, axis=0)
+        return kernel, bias
 
     def _columns(self, blocks):
         """Returns those blocks of columns of the stacked kernels, and of the bias."""
@@ -114,9 +119,9 @@ class _Cell:
 
     def _open_gates(self, x):
         """Returns the gates, constants, side by side in their order."""
-        kernel, bias = self._weights["gates"]
-        x = ops.stop_gradient(x)
-        return self._cell.recurrent_activation(_affine(x, kernel, bias))
+        return self._cell.recurrent_activation(
+            _affine(ops.stop_gradient(x), *self._weights["gates"])
+        )
 
 
 class _SimpleCell(_Cell):
@@ -157,12 +162,6 @@ class _GRUCell(_Cell):
             signal = self._signal(_ResetAfter(reset, inputs.shape[-1]), x)
         h = update * h + (1 - update) * signal
         return h, [h]
-
-    def _open_gates(self, x):
-        kernel, bias = self._weights["gates"]
-        if bias is not None and len(bias.shape) == 2:  # one for the input, one for the state
-            bias = ops.sum(bias, axis=0)
-        return self._cell.recurrent_activation(_affine(ops.stop_gradient(x), kernel, bias))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

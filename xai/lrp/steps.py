@@ -7,7 +7,7 @@ from keras import ops, tree
 
 from xai import graph as graphs
 from xai.lrp.normalizations import run_normalization
-from xai.lrp.precision import raise_operation, raise_tensors
+from xai.lrp.precision import is_float, raise_operation, raise_tensors
 from xai.lrp.steering import pass_on, probe, rectify
 from xai.lrp.zeros import tensors
 
@@ -81,9 +81,9 @@ def run_as_it_is(node, args, kwargs):
 
 def run_cast(node, args, kwargs):
     """Changes the dtype; numbers that stand for integers stay floating-point."""
-    (x,) = (value for value in tree.flatten((args, kwargs)) if hasattr(value, "dtype"))
+    (x,) = tensors(node, args, kwargs)
     (place,) = node.outputs
-    if "float" not in keras.backend.standardize_dtype(x.dtype):
+    if not is_float(x):
         return ops.cast(x, place.dtype)
     if place.is_float or node.inputs[0].dtype == place.dtype:
         return x
@@ -111,8 +111,7 @@ def run_tokens(node, args, kwargs, place):
 
 def _as_numbers(tokens):
     """Returns tokens as floating-point numbers, which a gradient needs."""
-    is_float = "float" in keras.backend.standardize_dtype(tokens.dtype)
-    return tokens if is_float else ops.cast(tokens, "float32")
+    return tokens if is_float(tokens) else ops.cast(tokens, "float32")
 
 
 def run_normalizing(node, args, kwargs, probed):

@@ -34,7 +34,7 @@ class Surrogate:
     probed: set
     times_input: bool = True
 
-    def relevance(self, weights, inputs, classes, masks, taps, sizes, score_of, output):
+    def relevance(self, weights, inputs, classes, masks, *, taps, sizes, score_of, output):
         """Returns relevances of inputs and taps, the scores and the classes explained.
 
         Args:
@@ -47,7 +47,7 @@ class Surrogate:
             score_of: A function of outputs and classes to scores `(batch,)`, see `xai.model`.
             output: The index of the output that has the classes, None if classes say nothing.
         """
-        inputs = tree.map_structure(as_float, self.graph.inputs, inputs)
+        inputs = tree.map_structure(_as_float, self.graph.inputs, inputs)
         rows = ops.shape(tree.flatten(inputs)[0])[0]
         zeros = {
             name: ops.zeros((rows, *size), raised(place.dtype))
@@ -71,18 +71,22 @@ class Surrogate:
 
         Where the graph does not know them, the first row is run.
         """
-        known = {place: place.shape[1:] for place in places}
-        if any(None in shape for shape in known.values()):
+        if not any(None in place.shape[1:] for place in places):
+            return [place.shape[1:] for place in places]
+        _, values = self.values(tree.map_structure(lambda array: array[:1], inputs))
+        return [tuple(values[place].shape[1:]) for place in places]
 
-            def call(node, args, kwargs):
-                outputs = self.steps[node].run(self.steps[node].weights, args, kwargs)
-                shapes = (tuple(tensor.shape[1:]) for tensor in tree.flatten(outputs))
-                known.update(zip(node.outputs, shapes, strict=True))
-                return outputs
+    def values(self, inputs):
+        """Returns the outputs of the graph for inputs, and the values of all its tensors."""
+        inputs = tree.map_structure(_as_float, self.graph.inputs, inputs)
+        values = dict(zip(tree.flatten(self.graph.inputs), tree.flatten(inputs), strict=True))
 
-            row = tree.map_structure(lambda array: array[:1], inputs)
-            self.graph.run(tree.map_structure(as_float, self.graph.inputs, row), call)
-        return [known[place] for place in places]
+        def record(node, args, kwargs):
+            outputs = self.steps[node].run(self.steps[node].weights, args, kwargs)
+            values.update(zip(node.outputs, tree.flatten(outputs), strict=True))
+            return outputs
+
+        return self.graph.run(inputs, record), values
 
     def times(self, place, values, gradient):
         """Returns the relevance of a tensor; a probed one has some where its value is zero."""
@@ -110,6 +114,6 @@ class Surrogate:
         return self.graph.run(inputs, call), values
 
 
-def as_float(place, values):
+def _as_float(place, values):
     """Returns integers as floating-point numbers that stand for them and have a gradient."""
     return ops.cast(values, raised(place.dtype))

@@ -101,11 +101,14 @@ def probed_places(graph, rules, scalings):
     values on hand it down to what they read, until a weighted layer redistributes it.
     """
     probed = set()
-    for node in reversed(graph.nodes):
+
+    def hands_down(node):
         if node in rules:
-            if rules[node].probes:
-                probed.update(node.inputs)
-        elif node in scalings or is_lookup(node) or probed.intersection(node.outputs):
+            return rules[node].probes
+        return node in scalings or is_lookup(node) or probed.intersection(node.outputs)
+
+    for node in reversed(graph.nodes):
+        if hands_down(node):
             probed.update(node.inputs)
     return probed
 

@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from kerasdl.backend import jit
 from xai.attribution import Attribution
-from xai.model import open_model, scorer
+from xai.model import check_batch_size, open_model, scorer
 from xai.shapley import baselines
 from xai.shapley.estimate import shapley_values
 from xai.shapley.game import blended_scores, model_game
@@ -55,9 +55,7 @@ class SampledShapley:
                 f"The model {model.name!r} has several inputs; this version of SampledShapley "
                 "explains models of one input."
             )
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-            raise ValueError(f"batch_size is None or a positive int; received {batch_size!r}.")
-        self._batch_size = batch_size
+        self._batch_size = check_batch_size(batch_size)
         self._predict = jit(self._open.scores, model.variables)
         self._compiled = {}
 
