@@ -8,16 +8,21 @@ Inputs that the outputs do not depend on get zeros. The pullback can be called o
 `variables` (Keras variables that the function uses) at every call; on JAX they are arguments of
 the compiled function, so that new weights neither go unseen nor compile anew. A compiled function
 tracks no gradients except those of a `vjp` within it.
+
+`with_gradient(value, gradients, held, tensors)` returns `value` as if it were a function of
+`tensors` whose gradients are `gradients(given, *held)`, one for each: `given` is the gradient for
+the value, and the constants `held` are all that is kept for the way back. (`ops.custom_gradient`
+keeps every argument on torch, and on JAX none but floating-point ones can be kept.)
 """
 
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from kerasdl.backend.tensorflow import jit, vjp
+    from kerasdl.backend.tensorflow import jit, vjp, with_gradient
 elif keras.backend.backend() == "jax":
-    from kerasdl.backend.jax import jit, vjp
+    from kerasdl.backend.jax import jit, vjp, with_gradient
 elif keras.backend.backend() == "torch":
-    from kerasdl.backend.torch import jit, vjp
+    from kerasdl.backend.torch import jit, vjp, with_gradient
 else:
     raise ImportError(
         f"kerasdl runs on the Keras backends 'tensorflow', 'jax' and 'torch', "
@@ -25,4 +30,4 @@ else:
         "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
     )
 
-__all__ = ["jit", "vjp"]
+__all__ = ["jit", "vjp", "with_gradient"]

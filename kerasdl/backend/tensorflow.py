@@ -30,6 +30,17 @@ def jit(function, variables=()):
     return tf.function(_Compiled(function), autograph=False, reduce_retracing=True)
 
 
+def with_gradient(value, gradients, held, tensors):
+    """Returns `value` with the gradients given; see `kerasdl.backend`."""
+    value, *held = map(tf.stop_gradient, (value, *held))
+
+    @tf.custom_gradient
+    def steered(*tensors):
+        return tf.identity(value), lambda given: gradients(given, *held)
+
+    return steered(*tensors)
+
+
 class _Compiled:
     """A function as an object of its own.
 

@@ -42,5 +42,24 @@ def jit(function, variables=()):
     return untracked
 
 
+def with_gradient(value, gradients, held, tensors):
+    """Returns `value` with the gradients given; see `kerasdl.backend`."""
+    return _Steered.apply(value.detach(), gradients, [tensor.detach() for tensor in held], *tensors)
+
+
+class _Steered(torch.autograd.Function):
+    """A value and the function that makes its gradients."""
+
+    @staticmethod
+    def forward(ctx, value, gradients, held, *tensors):
+        ctx.gradients = gradients
+        ctx.save_for_backward(*held)
+        return value
+
+    @staticmethod
+    def backward(ctx, given):
+        return None, None, None, *ctx.gradients(given, *ctx.saved_tensors)
+
+
 def _leaf(value):
     return keras.ops.convert_to_tensor(value).detach().requires_grad_()

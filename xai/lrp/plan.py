@@ -18,8 +18,10 @@ from xai.lrp.steps import (
     run_gated_linear_unit,
     run_lookup,
     run_normalizing,
+    run_nothing,
     run_passing,
     run_rectifying,
+    run_relu,
     run_tokens,
 )
 from xai.lrp.surroundings import (
@@ -27,6 +29,7 @@ from xai.lrp.surroundings import (
     preprocessing,
     probed_places,
     reached_nodes,
+    rectified_places,
     sites_of,
     weighted_places,
 )
@@ -51,12 +54,13 @@ def plan(graph, composite):
     }
     scalings = preprocessing(graph)
     if composite.relu_gradient:
-        probed = set()
+        probed = rectified = set()
         step_of = functools.partial(_gradient_step, relu_gradient=composite.relu_gradient)
     else:
         probed = probed_places(graph, rules, scalings)
-        step_of = _relevance_steps(graph, composite.bilinear, scalings, probed)
-    sites = sites_of(graph, rules, probed)
+        rectified = rectified_places(graph, probed)
+        step_of = _relevance_steps(graph, composite.bilinear, scalings, probed, rectified)
+    sites = sites_of(graph, rules, probed, rectified)
     steps = {
         node: _rule_step(node, rules[node], sites[node], _reason(node, composite, entries[node]))
         if node in rules
@@ -66,7 +70,7 @@ def plan(graph, composite):
     return steps, probed
 
 
-def _relevance_steps(graph, bilinear, scalings, probed):
+def _relevance_steps(graph, bilinear, scalings, probed, rectified):
     """Returns the function of a node without a rule to its step."""
     live = live_places(graph)
     shares = {
@@ -83,6 +87,8 @@ def _relevance_steps(graph, bilinear, scalings, probed):
             return operation_step(node, "unchanged", "preprocessing", run_passing, carries=True)
         if node in shares:
             return _product_step(node, shares[node], bool(probed.intersection(node.outputs)))
+        if rectified.issuperset(node.inputs) and operations.is_plain_relu(node.operation):
+            return operation_step(node, "own gradient", "part of the map's rule", run_nothing)
         return _own_step(node, probed)
 
     return step_of
@@ -174,6 +180,8 @@ def _transparent_step(node, is_probed):
     if is_probed and signs and have_one_shape(node):
         run = functools.partial(share_among_summands, signs=signs)
         return operation_step(node, "by summand", "zeros share alike", run)
+    if operations.is_plain_relu(node.operation):
+        return operation_step(node, "own gradient", "passes values on", run_relu)
     carries = len(node.inputs) == 1
     return operation_step(node, "own gradient", "passes values on", run_as_it_is, carries=carries)
 

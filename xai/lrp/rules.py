@@ -1,17 +1,25 @@
 """LRP rules: each chooses by which pre-activation `z` a linear map distributes its relevance.
 
 A rule is a frozen record. `prepare` derives the weights it needs, pairs of kernel and bias, once
-per explainer; the call runs the layer. Below, `f(x; W, b)` is the layer's affine map, `+` and `-`
-mark positive and negative parts. A rule that `probes` gives relevance to inputs that are zero.
+per explainer; the call runs the layer and returns `site.output` of its value. Below, `f(x; W, b)`
+is the layer's affine map, `+` and `-` mark positive and negative parts. A rule that `probes` gives
+relevance to inputs that are zero.
 """
 
 import dataclasses
-import functools
 import math
 
 from keras import ops
 
-from xai.lrp.steering import STABILIZER, distribute, floor, pass_on, quotient, redirect, stabilize
+from kerasdl.backend import with_gradient
+from xai.lrp.steering import (
+    STABILIZER,
+    distribute,
+    floor,
+    quotient,
+    redirect,
+    stabilize,
+)
 
 
 def each(change, *weights):
@@ -77,16 +85,16 @@ class Epsilon:
 
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
-        y = linear(x, *weights["own"])
-        if self.epsilon == 0:
-            return y
-        return redirect(lambda given, y, z: [given * self._kept(z, site)], y, y)
+        z = linear(x, *weights["own"])
+        y = site.output(z)
+        return y if self.epsilon == 0 else redirect(y, (z, self._kept(y, z, site)))
 
-    def _kept(self, z, site):
+    def _kept(self, y, z, site):
         """Returns the share of the relevance that epsilon does not absorb."""
+        y = site.numerator(y)
         if callable(self.epsilon):  # it may be zero in a row of zeros
-            return floor(z) / floor(stabilize(z, self.epsilon(z)))
-        size = ops.abs(floor(z) if site.probed else z)
+            return y / floor(stabilize(z, self.epsilon(z)))
+        size = ops.abs(y)
         return size / (size + self.epsilon)
 
 
@@ -151,22 +159,21 @@ class Gamma:
     def __call__(self, linear, weights, x, site):
         """Returns the map's output with the rule's gradient."""
         if "favoured" in weights:  # only where y > 0 relevance arrives
-            z = ops.relu(linear(x, *weights["favoured"]))
-            return distribute(linear(x, *weights["own"]), z, site, sign=1)
+            z = linear(x, *weights["favoured"])
+            y = site.output(linear(x, *weights["own"]))
+            return redirect(y, (z, quotient(y, ops.relu(z), site, sign=1)))
         supporting = _supporting(linear, weights, x, site)
         opposing = _opposing(linear, weights, x, site)
-        return redirect(self._gradients, supporting + opposing, supporting, opposing)
+        y = site.output(supporting + opposing)
+        larger = ops.maximum(supporting, -opposing)  # the one of the sign of y and z
+        share = ops.abs(site.numerator(y)) / (ops.abs(y) + self.gamma * larger + STABILIZER)
+        return with_gradient(y, self._gradients, [share, y > 0], [supporting, opposing])
 
-    def _gradients(self, given, y, supporting, opposing):
-        """Returns `(1 + gamma) y / z` times the gradient for the summands of the sign of `y`.
-
-        The others get `y / z` times it.
-        """
-        is_positive = y > 0
-        favoured = self.gamma * ops.where(is_positive, supporting, opposing)
-        share = given * (y / stabilize(y + favoured, STABILIZER))
-        more = (1 + self.gamma) * share
-        return ops.where(is_positive, more, share), ops.where(is_positive, share, more)
+    def _gradients(self, given, share, is_positive):
+        """Returns the gradients for the summands of either sign, those of the sign of `y` more."""
+        given = given * share
+        more = (1 + self.gamma) * given
+        return ops.where(is_positive, more, given), ops.where(is_positive, given, more)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,13 +212,13 @@ class AlphaBeta:
         supporting = _supporting(linear, weights, x, site)
         if self.alpha == 1:
             return distribute(y, supporting, site, sign=1)
+        y = site.output(y)
         opposing = _opposing(linear, weights, x, site)
-        return redirect(functools.partial(self._gradients, site), y, supporting, opposing)
-
-    def _gradients(self, site, given, y, supporting, opposing):
-        """Returns the gradients for the summands of either sign."""
-        share = self.alpha * quotient(y, supporting, site, sign=1)
-        return given * share, given * (1 - self.alpha) * quotient(y, opposing, site, sign=-1)
+        return redirect(
+            y,
+            (supporting, self.alpha * quotient(y, supporting, site, sign=1)),
+            (opposing, (1 - self.alpha) * quotient(y, opposing, site, sign=-1)),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,7 +253,8 @@ class Pass:
                 f"The rule Pass needs outputs of the inputs' shape; {linear.layer.name!r} maps "
                 f"{tuple(x.shape)} to {tuple(y.shape)}. Give it another rule."
             )
-        return pass_on(y, x)
+        y = site.output(y)
+        return redirect(y, (x, site.numerator(y) / floor(x)))
 
 
 def _require_nonnegative(name, value):

@@ -12,6 +12,8 @@ import dataclasses
 
 from keras import ops
 
+from kerasdl.backend import with_gradient
+
 STABILIZER = 1e-6  # zennit's, in every denominator that a rule without an epsilon has
 _FLOOR = 1e-12
 
@@ -22,7 +24,8 @@ class Site:
 
     Attributes:
         nonnegative: Its inputs are never negative, so that what acts on negative inputs vanishes.
-        rectified: Only a ReLU reads its output, so that no relevance arrives where it is negative.
+        rectified: Only ReLUs read its output, so that no relevance arrives where it is negative;
+            the rule rectifies it, and they have nothing left to do.
         probed: Relevance may arrive where its output is zero.
         image: Function of a bound on the model's input to that on its own, where preprocessing
             and padding lie between; None for the same.
@@ -33,33 +36,37 @@ class Site:
     probed: bool = False
     image: object = None
 
+    def output(self, y):
+        """Returns what the map hands on."""
+        return relu(y) if self.rectified else y
+
+    def numerator(self, y):
+        """Returns an output to be divided by its summands' total; a zero may have relevance."""
+        return floor(y) if self.probed else y
+
 
 def detached(variable, dtype):
     """Copies a variable's value, which JAX frees and torch changes when training goes on."""
     return ops.stop_gradient(ops.copy(ops.cast(variable, dtype)))
 
 
-def redirect(gradients, y, *parts):
-    """Returns `y`, whose gradient goes to other tensors instead.
+def redirect(y, *parts):
+    """Returns `y`, whose gradient goes to other tensors instead, times a factor for each.
 
-    A custom gradient costs nothing on the way forward, and on the way back what it computes; the
+    It costs nothing on the way forward, and the factors are all that is kept for the way back; the
     same by `stop_gradient` takes four more passes over the activations.
 
     Args:
-        gradients: A function of the gradient for `y`, `y` and the parts to a gradient per part.
         y: The value; it gets no gradient itself.
-        *parts: Tensors of its shape.
+        *parts: Pairs of a tensor of its shape and a factor, a number or what broadcasts with it.
     """
+    tensors, factors = zip(*parts, strict=True)
+    factors = [ops.convert_to_tensor(factor, y.dtype) for factor in factors]
 
-    @ops.custom_gradient
-    def redirected(y, *parts):
-        def gradient(*positional, upstream=None):
-            given = positional[-1] if upstream is None else upstream  # torch hands it in by name
-            return (ops.zeros_like(y), *gradients(given, y, *parts))
+    def gradients(given, *factors):
+        return [given * factor for factor in factors]
 
-        return y, gradient
-
-    return redirected(ops.stop_gradient(y), *parts)
+    return with_gradient(y, gradients, factors, tensors)
 
 
 def floor(x):
@@ -73,36 +80,46 @@ def stabilize(z, epsilon):
 
 
 def distribute(y, z, site, sign=None):
-    """Returns `y`, whose relevance goes to the summands of `z` in their proportion.
+    """Returns what the map hands on, whose relevance goes to the summands of `z` in proportion.
 
     Args:
-        y: The value.
+        y: The map's output.
         z: The pre-activation that the rule prescribes.
         site: Where the map stands.
         sign: 1 or -1 if `z` has that sign or is zero wherever relevance arrives, else None.
     """
-    return redirect(lambda given, y, z: [given * quotient(y, z, site, sign)], y, z)
+    y = site.output(y)
+    return redirect(y, (z, quotient(y, z, site, sign)))
 
 
 def quotient(y, z, site, sign=None):
     """Returns `y / z`, stabilized; see `distribute`."""
     stable = stabilize(z, STABILIZER) if sign is None else z + sign * STABILIZER
-    return (floor(y) if site.probed else y) / stable
+    return site.numerator(y) / stable
 
 
 def probe(x):
     """Returns ones whose gradient is the relevance of `x`, even where `x` is zero."""
-    return redirect(lambda given, _, x: [given / floor(x)], ops.ones_like(x), x)
+    return redirect(ops.ones_like(x), (x, 1 / floor(x)))
 
 
 def pass_on(y, x):
     """Returns the value `y` with the gradient that leaves its relevance to `x` unchanged."""
-    return redirect(lambda given, y, x: [given * (floor(y) / floor(x))], y, x)
+    return redirect(y, (x, floor(y) / floor(x)))
 
 
 def scale_gradient(x, factor):
     """Returns `x` with its gradient multiplied by a number or tensor."""
-    return redirect(lambda given, *_: [given * factor], x, x)
+    return redirect(x, (x, factor))
+
+
+def relu(x):
+    """Returns `relu(x)`, which keeps a byte per element for its gradient, and no other tensor."""
+
+    def gradients(given, passes):
+        return [ops.where(passes, given, 0)]
+
+    return with_gradient(ops.relu(x), gradients, [x > 0], [x])
 
 
 def rectify(x, gated):
@@ -113,12 +130,8 @@ def rectify(x, gated):
         gated: Whether it passes only where `x` is positive too, as the gradient of a ReLU does.
     """
 
-    @ops.custom_gradient
-    def rectified(x):
-        def gradient(*positional, upstream=None):
-            given = ops.relu(positional[-1] if upstream is None else upstream)
-            return given * ops.cast(x > 0, given.dtype) if gated else given
+    def gradients(given, passes):
+        given = ops.relu(given)
+        return [ops.where(passes, given, 0) if gated else given]
 
-        return ops.relu(x), gradient
-
-    return rectified(x)
+    return with_gradient(ops.relu(x), gradients, [x > 0], [x])

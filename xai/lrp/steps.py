@@ -8,7 +8,7 @@ from keras import ops, tree
 from xai import graph as graphs
 from xai.lrp.normalizations import run_normalization
 from xai.lrp.precision import is_float, raise_operation, raise_tensors
-from xai.lrp.steering import pass_on, probe, rectify
+from xai.lrp.steering import pass_on, probe, rectify, relu
 from xai.lrp.zeros import tensors
 
 
@@ -132,6 +132,17 @@ def run_gated_linear_unit(node, args, kwargs):
     return signal * ops.stop_gradient(ops.sigmoid(gate))
 
 
+def run_relu(node, args, kwargs):
+    """Runs a plain ReLU."""
+    return relu(*tensors(node, args, kwargs))
+
+
+def run_nothing(node, args, kwargs):
+    """Hands on what a rule has rectified."""
+    (x,) = tensors(node, args, kwargs)
+    return x
+
+
 def run_rectifying(node, args, kwargs, gated):
     """Runs a ReLU that rectifies its gradient; see `rectify`."""
-    return rectify(args[0], gated)
+    return rectify(*tensors(node, args, kwargs), gated)

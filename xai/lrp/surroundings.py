@@ -120,20 +120,35 @@ def _moves(node):
     return len(node.inputs) == 1 and (passes or is_scaling(operation) or is_arithmetic(node))
 
 
-def sites_of(graph, rules, probed):
-    """Returns what the rule of each weighted node may take for granted."""
-    nonnegative = nonnegative_places(graph)
+def rectified_places(graph, probed):
+    """Returns the outputs of linear maps that only ReLUs read, none of these with a probed output.
+
+    A recurrent layer's rule acts on its signal, which is not what its readers read.
+    """
+    returned = tree.flatten(graph.outputs)
+
+    def is_rectifying(node):
+        return is_plain_relu(node.operation) and node.outputs[0] not in probed
 
     def is_rectified(place):
         readers = graph.readers[place]
-        return bool(readers) and all(
-            is_plain_relu(node.operation) and node.outputs[0] not in probed for node in readers
-        )
+        return readers and place not in returned and all(map(is_rectifying, readers))
+
+    linear = [node for node in graph.nodes if isinstance(node.operation, LinearMap)]
+    return {node.outputs[0] for node in linear if is_rectified(node.outputs[0])}
+
+
+def sites_of(graph, rules, probed, rectified):
+    """Returns what the rule of each weighted node may take for granted."""
+    nonnegative = nonnegative_places(graph)
+
+    def reads_nonnegative(node):  # the state that a recurrent layer reads too has both signs
+        return isinstance(node.operation, LinearMap) and nonnegative.issuperset(node.inputs)
 
     return {
         node: Site(
-            nonnegative.issuperset(node.inputs),
-            is_rectified(node.outputs[0]),
+            reads_nonnegative(node),
+            node.outputs[0] in rectified,
             node.outputs[0] in probed,
             functools.partial(_image_of_bound, node=node, graph=graph),
         )

@@ -20,18 +20,11 @@ def share_among_factors(node, args, kwargs, shares):
         kwargs: The values of its keyword arguments.
         shares: The share of each factor.
     """
-    given = [
-        (value, share)
-        for value, share in zip(tensors(node, args, kwargs), shares, strict=True)
-        if share
-    ]
-    factors, shares = zip(*given, strict=True)
-
-    def gradients(given, y, *factors):
-        pairs = zip(factors, shares, strict=True)
-        return [given * (share * floor(y) / floor(factor)) for factor, share in pairs]
-
-    return redirect(gradients, node.operation(*args, **kwargs), *factors)
+    y = node.operation(*args, **kwargs)
+    pairs = zip(tensors(node, args, kwargs), shares, strict=True)
+    return redirect(
+        y, *[(factor, share * floor(y) / floor(factor)) for factor, share in pairs if share]
+    )
 
 
 def share_among_summands(node, args, kwargs, signs):
@@ -43,14 +36,12 @@ def share_among_summands(node, args, kwargs, signs):
         kwargs: The values of its keyword arguments.
         signs: 1 for each summand, -1 for one that is subtracted.
     """
-
-    def gradients(given, y, *summands):
-        pairs = list(zip(summands, signs, strict=True))
-        share = given * (floor(y) / floor(sum(floor(sign * summand) for summand, sign in pairs)))
-        return [share * (floor(sign * summand) / floor(summand)) for summand, sign in pairs]
-
-    summands = tensors(node, args, kwargs)
-    return redirect(gradients, node.operation(*args, **kwargs), *summands)
+    y = node.operation(*args, **kwargs)
+    pairs = list(zip(tensors(node, args, kwargs), signs, strict=True))
+    share = floor(y) / floor(sum(floor(sign * summand) for summand, sign in pairs))
+    return redirect(
+        y, *[(summand, share * floor(sign * summand) / floor(summand)) for summand, sign in pairs]
+    )
 
 
 def have_one_shape(node, chosen=None):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasdl.backend import jit, vjp
+from kerasdl.backend import jit, vjp, with_gradient
 
 
 @pytest.fixture
@@ -78,6 +78,37 @@ def test_vjp_returns_the_value_and_keeps_structures():
 def test_vjp_of_a_function_without_a_gradient_path_is_zero(function):
     _, pullback = vjp(function, np.arange(3.0, dtype="float32"))
     assert not np.any(ops.convert_to_numpy(pullback(ops.ones(3))))
+
+
+def steered(x, y):
+    """Returns `x * y`, whose gradient goes twice to `x` and, where `x` is positive, to `y`."""
+
+    def gradients(given, positive, twice):
+        return [given * twice, ops.where(positive, given, 0)]
+
+    return with_gradient(x * y, gradients, [x > 0, 2 * ops.ones_like(x)], [x, y])
+
+
+def over_time(x, y):
+    """Returns the sum of steered steps in a loop that frameworks compile as one."""
+    _, sums = ops.scan(lambda total, pair: (total, steered(*pair)), ops.zeros(()), (x, y))
+    return sums
+
+
+@pytest.mark.parametrize("function", [steered, over_time])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_value_gets_the_gradients_it_is_given(function, compiled):
+    def values_and_gradients(x, y):
+        value, pullback = vjp(lambda pair: function(*pair) + pair[1], [x, y])
+        return value, *pullback(3 * ops.ones_like(value))
+
+    run = jit(values_and_gradients) if compiled else values_and_gradients
+    x, y = np.array([-1.0, 0.0, 2.0], "float32"), np.array([5.0, 7.0, 11.0], "float32")
+    results = run(ops.convert_to_tensor(x), ops.convert_to_tensor(y))
+    value, for_x, for_y = map(ops.convert_to_numpy, results)
+    np.testing.assert_array_equal(value, x * y + y)
+    np.testing.assert_array_equal(for_x, [6, 6, 6])
+    np.testing.assert_array_equal(for_y, [3, 3, 6])
 
 
 def test_jit_equals_the_plain_function_on_every_batch_size():

@@ -219,6 +219,19 @@ def test_an_image_output_asks_for_a_callable_which_is_of_no_single_output():
     assert "target_output" not in attribution.settings
 
 
+@pytest.mark.parametrize("rule", [xai.rules.Zero(), xai.rules.Gamma(0.5), xai.rules.ZPlus()])
+def test_an_output_that_a_relu_reads_too_keeps_its_negative_part(rule):
+    inputs, dense = keras.Input((5,)), layers.Dense(3, name="signed")
+    signed = dense(inputs)
+    model = randomized(keras.Model(inputs, [signed, layers.Dense(2)(layers.ReLU()(signed))]))
+    x = normal(6, 5)
+    both = xai.LRP(model, rule)(x, target=("signed", 1))
+    assert np.any(both.score < 0)
+    np.testing.assert_allclose(both.score, ops.convert_to_numpy(dense(x))[:, 1], rtol=1e-5)
+    alone = xai.LRP(keras.Model(inputs, signed), rule)(x, target=1)
+    np.testing.assert_allclose(both.values, alone.values, rtol=1e-4, atol=1e-6)
+
+
 def convolutional(dtype="float32", size=6):
     parts = [
         layers.Conv2D(4, 3, activation="relu", dtype=dtype, name="maps", use_bias=False),

@@ -77,6 +77,17 @@ def test_a_recurrent_layer_of_any_setting_without_biases_conserves_relevance(kin
     assert_relevance_is_conserved(explain_and_compare_scores(model, STEPS))
 
 
+@pytest.mark.parametrize("rule", [xai.rules.Gamma(0.5), xai.rules.AlphaBeta(2.0)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_relus_around_a_recurrent_layer_say_nothing_about_its_state(kind, rule):
+    shared = [layers.Dense(5), KINDS[kind](4), layers.Dense(3)]
+    plain, disguised = (
+        over_steps(shared[0], rectify(), shared[1], rectify(), shared[2])
+        for rectify in (layers.ReLU, lambda: layers.LeakyReLU(0.0))
+    )
+    assert_same_relevance(plain, disguised, STEPS, rule)
+
+
 @pytest.mark.parametrize("reset_after", [True, False])
 def test_a_gru_without_biases_conserves_relevance_wherever_it_resets(reset_after):
     gates = {"reset_after": reset_after, "recurrent_activation": "hard_sigmoid"}
