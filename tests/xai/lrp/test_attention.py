@@ -7,6 +7,8 @@ from keras import layers, ops
 
 import xai
 from tests.reference import lrp, lrp_attention
+from tests.reference.distance import relative
+from tests.reference.weights import randomized
 
 # Float32 rounds values by 6e-8; softmax and cancellation in sums enlarge that.
 TOLERANCE = 2e-5
@@ -16,18 +18,6 @@ VALUE = np.random.default_rng(1).normal(size=(3, 5, 6)).astype("float32")
 TOKENS = np.array([[3, 1, 4, 5], [6, 2, 0, 0], [1, 2, 3, 0]])
 CAUSAL = np.tril(np.ones((4, 4), bool))
 PROJECTIONS = "query", "key", "value"
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
-
-
-def randomized(model, seed=1):
-    """Gives every trainable weight, biases too, values of both signs."""
-    random = np.random.default_rng(seed)
-    for weight in model.trainable_weights:
-        weight.assign(random.normal(size=weight.shape) / 2)
-    return model
 
 
 def headed(inputs, attended):

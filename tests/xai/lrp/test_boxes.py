@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import xai
+from tests.reference.distance import relative
 
 PREPROCESSING = {
     "rescaling": lambda x: layers.Rescaling(1 / 127.5, offset=-1)(x),
@@ -13,10 +14,6 @@ PREPROCESSING = {
     "operations": lambda x: x / 127.5 - 1,
     "two layers": lambda x: layers.Rescaling(2.0, offset=-1)(layers.Rescaling(1 / 255)(x)),
 }
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
 def net(preprocess, convolution, head, shape=(7, 7, 3)):

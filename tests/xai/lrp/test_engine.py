@@ -7,6 +7,7 @@ from keras import layers, ops
 
 import xai
 from kerasdl.backend import vjp
+from tests.reference.distance import relative
 
 FIXTURES = ("mlp", "cnn", "bn_cnn", "resnet")
 
@@ -62,10 +63,6 @@ def convolutional(use_bias=True, **head):
 
 def images(count=3, low=-1.0):
     return np.random.default_rng(1).uniform(low, 1.0, (count, 8, 8, 2)).astype("float32")
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
 @pytest.mark.parametrize("rule", [xai.rules.Zero(), xai.rules.ZPlus(), "epsilon_plus"])

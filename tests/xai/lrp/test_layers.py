@@ -6,10 +6,7 @@ import pytest
 from keras import layers, ops
 
 import xai
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
+from tests.reference.distance import relative
 
 
 def weighted_layers():

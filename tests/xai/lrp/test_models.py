@@ -9,24 +9,14 @@ from keras import layers, ops
 
 import xai
 from kerasdl.backend import vjp
+from tests.reference.distance import relative
+from tests.reference.weights import randomized
 
 TOLERANCE = 1e-5  # float32 rounds by 6e-8; sums of some tens of terms that cancel enlarge that
 
 
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
-
-
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-def randomized(model, seed=1):
-    """Gives every trainable weight, biases too, values of both signs."""
-    random = np.random.default_rng(seed)
-    for weight in model.trainable_weights:
-        weight.assign(random.normal(size=weight.shape) / 2)
-    return model
 
 
 def assert_relevance_is_gradient_times_input(model, x, target=1, **settings):

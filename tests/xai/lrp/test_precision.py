@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import xai
+from tests.reference.distance import relative
 
 COMPOSITES = {
     "zero": xai.rules.Zero(),
@@ -17,10 +18,6 @@ COMPOSITES = {
     "epsilon_gamma_box": xai.composites.epsilon_gamma_box(-4, 4),
     "zero_epsilon_gamma": xai.composites.zero_epsilon_gamma(-4, 4),
 }
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from keras import layers, ops
 
 import xai
 from tests.reference import lrp, lrp_attention
+from tests.reference.distance import relative
 
 # Float32 rounds values by 6e-8 and cancellation in sums enlarges that: 1.6e-6 is the greatest
 # distance seen, of TensorFlow, JAX and torch.
@@ -34,10 +35,6 @@ OTHERS = xai.rules.Epsilon(0.1), functools.partial(lrp.epsilon, epsilon=0.1)
 LINEAR = xai.rules.Epsilon(0.01), functools.partial(lrp.epsilon, epsilon=0.01)
 ACTIVATIONS = {"relu": lrp.positive, "tanh": np.tanh}
 PLACES = ("bottom", "middle", "top")
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
 def mixed(*shape):

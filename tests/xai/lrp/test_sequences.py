@@ -7,23 +7,13 @@ from keras import layers, ops
 
 import xai
 from tests.reference import lrp, lrp_attention
+from tests.reference.distance import relative
+from tests.reference.weights import randomized
 
 # Float32 rounds values by 6e-8; steps and cancellation in sums enlarge that.
 TOLERANCE = 2e-5
 TOKENS = np.array([[3, 1, 4, 0, 5, 2], [6, 2, 0, 0, 0, 0], [1, 0, 2, 3, 0, 0]])
 STEPS = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
-
-
-def relative(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
-
-
-def randomized(model, seed=1):
-    """Gives every trainable weight, biases too, values of both signs."""
-    random = np.random.default_rng(seed)
-    for weight in model.trainable_weights:
-        weight.assign(random.normal(size=weight.shape) / 2)
-    return model
 
 
 def over_steps(*parts):
