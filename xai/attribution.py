@@ -15,20 +15,24 @@ _FORMAT = "kerasdl attribution 1"
 class Attribution:
     """What each input element contributed to a score.
 
-    `values` sum, per row, to `score - base_score - residual`.
+    `values` sum, per row, to `score - base_score - residual`. Where all outputs were explained at
+    once, whatever belongs to a score has an axis of outputs more, the last.
 
     Attributes:
         values: Contributions, in the shape and structure of the inputs, in the unit of the score.
         inputs: The explained inputs, `(batch, ...)`, one array or a list or dict of arrays.
-        target: The explained class of each row `(batch,)`, None where a callable chose the score.
-        score: The explained score of each row, `(batch,)`; a logit unless asked otherwise.
-        base_score: The score that contributions are counted from, `(batch,)`.
+        target: The explained class of each row `(batch,)`, None where a callable chose the score
+            or all outputs were explained.
+        score: The explained score of each row, `(batch,)` or `(batch, outputs)`; a logit unless
+            asked otherwise.
+        base_score: The score that contributions are counted from, in the shape of `score`.
         standard_error: Of `player_values`, `(batch, players)`, None for an exact method.
         evaluations: Model evaluations spent on each row, None where the method counts none.
         player_values: One value per player, `(batch, players)`, None for a method without players.
         layers: By layer name, the contributions of that layer's outputs.
         method: The method's name, `"lrp"` or `"shapley"`.
         settings: The method's settings, plain values.
+        state: Arrays from which the method can go on, by name; None where it cannot.
     """
 
     values: object
@@ -42,15 +46,17 @@ class Attribution:
     player_values: np.ndarray | None = None
     layers: dict = dataclasses.field(default_factory=dict)
     settings: dict = dataclasses.field(default_factory=dict)
+    state: dict | None = None
 
     @property
     def residual(self):
-        """What the values leave unexplained of each row's score, `(batch,)`."""
+        """What the values leave unexplained of each row's score, in its shape."""
+        score = np.asarray(self.score, "float64")
         total = sum(
-            np.sum(values, axis=tuple(range(1, values.ndim)), dtype="float64")
+            np.sum(values.reshape(len(self), -1, *score.shape[1:]), axis=1, dtype="float64")
             for values in tree.flatten(self.values)
         )
-        return np.asarray(self.score, "float64") - self.base_score - total
+        return score - self.base_score - total
 
     def __len__(self):
         """The number of rows."""
