@@ -92,7 +92,7 @@ def application(name, **settings):
 
 
 def images(model, batch, high=1.0):
-    shape = (batch, *model.input_shape[1:])
+    shape = (batch, *(size or 224 for size in model.input_shape[1:]))
     return np.random.default_rng(0).uniform(0, high, shape).astype("float32")
 
 
