@@ -1,10 +1,20 @@
 """Estimating Shapley values of any game: one door to all estimators."""
 
 import dataclasses
+import itertools
+import math
 
 import numpy as np
 
-from xai.shapley.permutation import permutation_sampling
+from xai.shapley.coalitions import complemented, sampled_pairs
+from xai.shapley.exact import all_values, shapley_values_of_table
+from xai.shapley.gaussian_process import MOST_PAIRS, posterior
+from xai.shapley.permutation import Moments, permutation_sampling
+from xai.shapley.regression import regress
+
+METHODS = ("auto", "exact", "permutation", "antithetic", "kernel", "gaussian_process")
+_PAIRED = ("kernel", "gaussian_process")
+_GROWTH = 1.5  # of the evaluations between two looks at the error
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -15,9 +25,11 @@ class Estimate:
         values: `(players,)`, or `(players, outputs)` for a game of several outputs; they sum to the
             value of all players together minus that of none, to float precision.
         standard_error: Of the values, in their shape; NaN where one sample tells nothing of it.
-        evaluations: The number of coalitions that the game was asked for.
+        evaluations: The number of coalitions that the game was asked for, in all.
         base_value: The game's value without any player, a scalar or `(outputs,)`.
         full_value: The game's value with all players, likewise.
+        method: The estimator.
+        state: What the estimator can go on from, arrays by name; None where all is known.
     """
 
     values: np.ndarray
@@ -25,6 +37,15 @@ class Estimate:
     evaluations: int
     base_value: np.ndarray
     full_value: np.ndarray
+    method: str
+    state: dict | None = None
+
+    @property
+    def error(self):
+        """The largest standard error as a part of the spread of the values of its output."""
+        spread = np.ptp(self.values, axis=0)
+        largest = self.standard_error.max(axis=0)
+        return float(np.max(np.where(largest > 0, largest / np.maximum(spread, 1e-300), largest)))
 
 
 def shapley_values(game, players, evaluations, method="auto", seed=0, tolerance=None):
@@ -35,18 +56,23 @@ def shapley_values(game, players, evaluations, method="auto", seed=0, tolerance=
             `(n, outputs)`.
         players: The number of players.
         evaluations: The most coalitions to ask the game for.
-        method: `"permutation"`: the mean of a player's marginal contributions over sampled
-            permutations; `"antithetic"`: each permutation followed by its reverse, which cancels
-            what is odd in the order; `"auto"`: antithetic where the budget has room for a pair.
-        seed: Of the permutations; one seed gives the same ones everywhere.
-        tolerance: Not in this version; only None.
+        method: `"exact"`: all coalitions; `"permutation"`: the mean of a player's marginal
+            contributions over sampled permutations; `"antithetic"`: each permutation followed by
+            its reverse; `"kernel"`: least squares on pairs of a coalition and its complement;
+            `"gaussian_process"`: the posterior given such pairs, of the least error where games are
+            smooth; `"auto"`: exact if the budget allows, else the Gaussian process, kernel where
+            that would take too many pairs, and permutations where there are few for the players.
+        seed: Of the coalitions; one seed gives the same ones everywhere.
+        tolerance: Evaluations stop when the largest standard error is at most this part of the
+            spread of an output's values, from the largest to the smallest.
 
     Returns:
         An `Estimate`.
 
     Raises:
-        ValueError: A budget too small (the message says the smallest that works), an unknown
-            method, or a game whose values are not finite or of another shape.
+        ValueError: A budget too small (the message says the smallest that works) or too large for
+            the method, an unknown method, or a game whose values are not finite or of another
+            shape.
 
     Example:
         >>> weights = np.array([3.0, 1.0])
@@ -55,26 +81,160 @@ def shapley_values(game, players, evaluations, method="auto", seed=0, tolerance=
 
     Source: Castro et al. 2009, Polynomial calculation of the Shapley value based on sampling
     (Computers & Operations Research 36); Mitchell et al. 2022, Sampling permutations for Shapley
-    value estimation (JMLR 23) for antithetic pairs.
+    value estimation (JMLR 23) for antithetic pairs; the estimators' files for the others.
+    """
+    return estimate(game, players, evaluations, method, seed, tolerance)
+
+
+def estimate(game, players, evaluations, method, seed, tolerance, state=None, report=None):
+    """Returns an `Estimate` that may go on from an earlier one; see `shapley_values`.
+
+    Args:
+        game: See `shapley_values`, as for all but the last two.
+        players: The number of players.
+        evaluations: The most coalitions to ask for, beyond those of the earlier estimate.
+        method: The estimator, one that can go on from the state.
+        seed: Of the coalitions, that of the earlier estimate.
+        tolerance: Of the error.
+        state: `Estimate.state` of an earlier estimate of the same game.
+        report: A function of the evaluations so far and `Estimate.error`, called now and then.
     """
     _check_settings(players, evaluations, method, tolerance)
-    pair = 2 + 2 * (players - 1)
-    if method == "auto":
-        method = "antithetic" if evaluations >= pair else "permutation"
-    smallest = pair if method == "antithetic" else 2 + (players - 1)
-    if evaluations < smallest:
-        raise ValueError(
-            f"{method} sampling of {players} players needs at least {smallest} evaluations; "
-            f"received {evaluations}. Raise the budget or group the inputs into fewer players."
-        )
-    samples, ends = permutation_sampling(
-        _checked(game), players, evaluations, seed, antithetic=method == "antithetic"
+    players, evaluations = int(players), int(evaluations)
+    done = 0 if state is None else int(state["evaluations"])
+    method = _chosen(method, players, done + evaluations, state)
+    _check_budget(method, players, done + evaluations)
+    look = tolerance is not None or report is not None
+    budgets = _budgets(done, done + evaluations, _smallest(method, players), look)
+    estimator = _ESTIMATORS[method]
+    for found in estimator(_checked(game), players, budgets, seed, method, state):
+        if report is not None:
+            report(found.evaluations, found.error)
+        if tolerance is not None and found.error <= tolerance:
+            break
+    return found
+
+
+def _exact(game, players, budgets, seed, method, state):
+    """Yields the values of a game asked for all coalitions."""
+    table = all_values(game, players)
+    values = shapley_values_of_table(table)
+    yield Estimate(values, np.zeros_like(values), len(table), table[0], table[-1], method)
+
+
+def _permutation(game, players, budgets, seed, method, state):
+    """Yields the mean contributions over more and more permutations."""
+    samples = permutation_sampling(
+        game, players, budgets, seed, antithetic=method == "antithetic", known=_known(state)
     )
-    spent = 2 + samples.count * (smallest - 2)
-    return Estimate(samples.mean, samples.standard_error, spent, *ends)
+    for moments, ends, spent in samples:
+        arrays = {name: np.asarray(value) for name, value in vars(moments).items()}
+        state = _state(method, spent, {**arrays, "ends": ends})
+        yield Estimate(moments.mean, moments.standard_error, spent, *ends, method, state)
 
 
-METHODS = ("auto", "permutation", "antithetic")
+def _known(state):
+    """Returns the moments of the first permutations and the game's ends, None if none are known."""
+    if state is None:
+        return None
+    return Moments(int(state["count"]), state["mean"], state["squares"]), state["ends"]
+
+
+def _paired(game, players, budgets, seed, method, state):
+    """Yields what more and more pairs of coalitions tell."""
+    values = None if state is None else state["values"]
+    if values is None:
+        values = game(np.array([[False] * players, [True] * players]))
+    pairs = sampled_pairs(players, seed)
+    halves = np.zeros((0, players), bool)
+    for budget in budgets:
+        wanted = min((budget - 2) // 2, 2 ** (players - 1) - 1)
+        more = list(itertools.islice(pairs, wanted - len(halves)))
+        halves = np.concatenate([halves, np.array(more, bool).reshape(-1, players)])
+        known = (len(values) - 2) // 2
+        if len(halves) > known:
+            values = np.concatenate([values, game(complemented(halves[known:]))])
+        results = _solve(method, halves, values)
+        spent = len(values)
+        yield Estimate(
+            *results, spent, *values[:2], method, _state(method, spent, {"values": values})
+        )
+
+
+def _solve(method, halves, values):
+    """Returns Shapley values and standard errors given the game's ends and pairs of coalitions."""
+    shape = (halves.shape[1], *values.shape[1:])
+    values = values.reshape(len(values), -1)
+    total = values[1] - values[0]
+    odd = (values[2::2] - values[3::2]) / 2
+    if method == "kernel":
+        found, errors = regress(halves, odd, total)
+    else:
+        every = np.ones((1, halves.shape[1]), bool)
+        found, errors = posterior(np.r_[every, halves], np.r_[total[None] / 2, odd])
+        found = found + (total - found.sum(axis=0)) / len(found)  # rounding
+    return found.reshape(shape), errors.reshape(shape)
+
+
+def _state(method, evaluations, arrays):
+    return {"method": np.array(method), "evaluations": np.array(evaluations), **arrays}
+
+
+_ESTIMATORS = {
+    "exact": _exact,
+    "permutation": _permutation,
+    "antithetic": _permutation,
+    "kernel": _paired,
+    "gaussian_process": _paired,
+}
+
+
+def _chosen(method, players, evaluations, state):
+    """Returns the estimator of a method, which must be able to go on from a state."""
+    earlier = None if state is None else str(state["method"])
+    if method == "auto":
+        method = _automatic(players, evaluations) if earlier is None else earlier
+    if earlier in _PAIRED and method in _PAIRED:
+        return "kernel" if method != earlier or _too_many(evaluations) else method
+    if earlier not in (None, method):
+        raise ValueError(f"An estimate by {earlier!r} cannot be gone on with by {method!r}.")
+    return method
+
+
+def _automatic(players, evaluations):
+    """Returns the estimator of least error, by the measurements in `tests/benchmarks`."""
+    if evaluations >= 2**players:
+        return "exact"
+    if evaluations < _smallest("antithetic", players):
+        return "permutation"
+    if evaluations < 4 * players:
+        return "antithetic"
+    return "kernel" if _too_many(evaluations) else "gaussian_process"
+
+
+def _too_many(evaluations):
+    return (evaluations - 2) // 2 > MOST_PAIRS
+
+
+def _smallest(method, players):
+    """Returns the smallest budget of an estimator."""
+    return {
+        "exact": 2**players,
+        "permutation": 2 + (players - 1),
+        "antithetic": 2 + 2 * (players - 1),
+        "kernel": 2 + 2 * min(players, 2 ** (players - 1) - 1),
+        "gaussian_process": 2 + 2 * min(players, 2 ** (players - 1) - 1),
+    }[method]
+
+
+def _budgets(done, evaluations, smallest, look):
+    """Returns the evaluations at which an estimate is due, the last the whole budget."""
+    if not look:
+        return [evaluations]
+    first = max(done + 1, 2 * smallest)
+    count = max(0, math.floor(math.log(evaluations / first) / math.log(_GROWTH))) if first else 0
+    grown = [math.ceil(first * _GROWTH**i) for i in range(count + 1)]
+    return [*(budget for budget in grown if done < budget < evaluations), evaluations]
 
 
 def _check_settings(players, evaluations, method, tolerance):
@@ -82,13 +242,22 @@ def _check_settings(players, evaluations, method, tolerance):
         if not isinstance(number, int | np.integer) or number < 1:
             raise ValueError(f"{name} is a positive int; received {number!r}.")
     if method not in METHODS:
+        raise ValueError(f"method is one of {', '.join(METHODS)}; received {method!r}.")
+    if tolerance is not None and not (isinstance(tolerance, int | float) and tolerance > 0):
+        raise ValueError(f"tolerance is None or a positive number; received {tolerance!r}.")
+
+
+def _check_budget(method, players, evaluations):
+    smallest = _smallest(method, players)
+    if evaluations < smallest:
         raise ValueError(
-            f"The method {method!r} is not in this version, which has "
-            f"{', '.join(map(repr, METHODS))}."
+            f"The method {method!r} for {players} players needs at least {smallest} evaluations; "
+            f"received {evaluations}. Raise the budget or group the inputs into fewer players."
         )
-    if tolerance is not None:
+    if method == "gaussian_process" and _too_many(evaluations):
         raise ValueError(
-            f"A tolerance is not in this version; received {tolerance!r}. Set evaluations instead."
+            f"The method 'gaussian_process' solves for all pairs at once and takes at most "
+            f"{2 + 2 * MOST_PAIRS} evaluations; received {evaluations}. Take 'kernel' or 'auto'."
         )
 
 
