@@ -86,13 +86,6 @@ def test_what_cannot_be_opened_is_refused(method, model, error, message):
         method(model)
 
 
-def test_several_outputs_are_refused_by_sampled_shapley():
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(3)(inputs)])
-    with pytest.raises(ValueError, match=r"explains one output of shape \(batch, classes\)"):
-        xai.SampledShapley(model, 0.0)
-
-
 @pytest.mark.parametrize("cut", [ops.stop_gradient, ops.round])
 def test_a_model_without_a_gradient_path_is_refused(cut):
     inputs = keras.Input((4,))

@@ -1,44 +1,66 @@
 """Sampled Shapley values of a trained model's inputs."""
 
 import numpy as np
-from keras import ops, tree
-from tqdm import tqdm
+from keras import tree
 
 from kerasdl.backend import jit
+from xai import graph as graphs
 from xai.attribution import Attribution
-from xai.model import check_batch_size, open_model, scorer
-from xai.shapley import baselines
-from xai.shapley.estimate import shapley_values
-from xai.shapley.game import blended_scores, model_game
-from xai.shapley.players import segment, spread
+from xai.model import check_batch_size, open_model
+from xai.shapley.budget import Budget, check_evaluations, estimate_all
+from xai.shapley.continuation import check_continuation, digest
+from xai.shapley.first_layer import first_layer
+from xai.shapley.game import Batch, element_blender, in_batches, model_game
+from xai.shapley.maskers import masked_game
+from xai.shapley.structure import per_input
+from xai.shapley.table import lay_tables
+from xai.shapley.target import Target
+
+_ELEMENTS = 2**20  # input elements of an automatic batch
 
 
 class SampledShapley:
     """Shapley values of the inputs of a trained model, estimated by sampling.
 
     The players are input elements or groups of them; the elements of an absent player take the
-    baseline's values. The value of a coalition is the score of the model on that blend.
+    baseline's values. The value of a coalition is the score of the model on that blend, or the mean
+    score over the blends with each background row.
 
     Args:
-        model: A built Sequential or Functional model of one input and one output
-            `(batch, classes)`; it is not changed.
-        baseline: What an absent element is replaced by: a number or an array of one row's shape.
+        model: A built Keras model; it is not changed.
+        baseline: What an absent element is replaced by: a number (for tokens an id); an array of
+            one row's shape; background rows `(n, ...)`, over which scores are averaged, at `n`
+            evaluations a coalition; `"blur"`, the row itself under a Gaussian blur whose standard
+            deviation is an eighth of each spatial axis; a function from inputs to such values; or a
+            shap masker, of which Independent, Partition, Fixed and Image without inpainting run on
+            the device. The rank of an array decides whether it is one row or several.
         players: None: every element, for images all channels of a pixel together; an int `p`:
             square patches of `p` by `p` pixels; an int array of segment ids in the shape of a row,
-            with or without channels; or a callable that returns such ids for a row.
+            with or without channels (superpixels, groups of features, tokens, time steps); or a
+            callable that returns such ids for a row.
         output: `"auto"`: a final softmax or sigmoid is left off, scores are logits;
             `"probability"` keeps it.
         batch_size: Model evaluations per compiled call; None picks by the size of the inputs.
-        seed: Of the permutations; results do not depend on the batch size or the other rows.
+        seed: Of the estimator; results do not depend on the batch size or the other rows.
+
+    For a model of several inputs, `baseline` and `players` are one setting for all, or one for each
+    in the inputs' list or dict; an input whose baseline is None is held fixed. Players are numbered
+    across the inputs.
 
     Raises:
         TypeError: No Keras model.
-        ValueError: An unbuilt model, one of several inputs, or an unknown output.
+        ValueError: An unbuilt model, an unknown output, or settings for other inputs.
 
     Example:
-        >>> shapley = xai.SampledShapley(model, baseline=0.0, players=2)
+        >>> shapley = xai.SampledShapley(model, baseline="blur", players=4)
         >>> attribution = shapley(x_test[:8], evaluations=512)
         >>> attribution.player_values, attribution.standard_error
+
+        Superpixels, and a table of which the columns 3 to 5 belong together:
+
+        >>> superpixels = lambda row: skimage.segmentation.slic(row, n_segments=50)
+        >>> xai.SampledShapley(model, "blur", players=superpixels)
+        >>> xai.SampledShapley(model, x_train[:100], players=np.array([0, 1, 2, 3, 3, 3]))
 
     Source: Lundberg & Lee 2017, A unified approach to interpreting model predictions (NeurIPS).
     """
@@ -49,120 +71,228 @@ class SampledShapley:
         self.players = players
         self.seed = seed
         self._open = open_model(model, output)
-        self._open.require_classes()
-        if len(tree.flatten(self._open.graph.inputs)) != 1:
-            raise ValueError(
-                f"The model {model.name!r} has several inputs; this version of SampledShapley "
-                "explains models of one input."
-            )
+        self._output = output
+        places = self._open.graph.inputs
+        self._baselines = per_input(baseline, places, "baselines")
+        self._players = per_input(players, places, "players")
         self._batch_size = check_batch_size(batch_size)
-        self._predict = jit(self._open.scores, model.variables)
+        self._run = jit(self._scores, model.variables)
+        self._first_layer = first_layer(self._open.graph)
         self._compiled = {}
 
     def __call__(
-        self, x, target=None, evaluations=2048, method="auto", tolerance=None, progress=False
+        self,
+        x,
+        target=None,
+        evaluations=2048,
+        method="auto",
+        tolerance=None,
+        progress=False,
+        *,
+        continue_from=None,
     ):
         """Returns the Shapley value of every player for the score of a target.
 
         Args:
-            x: Inputs of the model, `(batch, ...)`.
-            target: The class to explain: `None` for the predicted class of each row (for one
-                evaluation), an int, one int per row, or a callable that maps the scores
-                `(batch, classes)` to `(batch,)`.
+            x: Inputs of the model, `(batch, ...)`, or a list or dict of them.
+            target: The class to explain: `None` for the predicted class of each row, an int, one
+                int per row, `"all"` for all outputs at once from the same evaluations, or a
+                callable that maps the scores `(batch, classes)` to `(batch,)`. Of a model of
+                several outputs, a pair `(output, class)` with the output's name or index, or a
+                callable of all outputs.
             evaluations: The most model evaluations to spend on each row.
             method: See `xai.shapley.shapley_values`.
             tolerance: See `xai.shapley.shapley_values`.
-            progress: Whether to show a progress bar over the evaluations.
+            progress: Whether to show a progress bar over the evaluations and the current error.
+            continue_from: An earlier attribution of the same model, inputs and settings, loaded or
+                at hand, to which `evaluations` are added.
 
         Returns:
             An `xai.Attribution` with `player_values` and their `standard_error`,
             `(batch, players)`; `values` spreads each player's value evenly over its elements.
-            Where rows have different numbers of players, the shorter ones end in NaN.
+            Where rows have different numbers of players, the shorter ones end in NaN. With
+            `target="all"` there is an axis of outputs more, the last.
 
         Raises:
             ValueError: Inputs that do not fit the model, an empty batch, NaN, a target out of
-                range, or a budget too small.
+                range, a budget too small, or an earlier attribution of something else.
         """
+        check_evaluations(evaluations)
         inputs = self._open.check_inputs(x)
-        (array,) = tree.flatten(inputs)
-        target = self._open.check_target(target, len(array))
-        classes, spent = self._classes(array, target)
-        settings = {"method": method, "seed": self.seed, "tolerance": tolerance}
-        groups = self._groups(array)
-        results = []
-        with tqdm(total=len(groups) * (evaluations - spent), disable=not progress) as bar:
-            for rows, (segments, players) in groups:
-                game = _counted(self._game(array, rows, target, classes, segments), bar)
-                estimate = shapley_values(game, players, evaluations - spent, **settings)
-                results.append((segments, estimate))
+        arrays = tree.flatten(inputs)
+        target = Target.of(self._open, target, len(arrays[0]))
+        tables = lay_tables(arrays, self._baselines, self._players)
+        settings = {"method": method, "seed": self.seed, "output": self._output, **target.settings}
+        digests = _digests(tables)
+        if continue_from is None:
+            classes, full = self._predict(arrays, target)
+        else:
+            check_continuation(continue_from, inputs, settings, digests)
+            classes, full = _known(continue_from)
+        budgets = _budgets(tables, evaluations, continue_from)
+        estimates = estimate_all(
+            self._games(tables, target, classes, full, budgets),
+            [table.players.count for table in tables],
+            budgets,
+            progress,
+            method=method,
+            seed=self.seed,
+            tolerance=tolerance,
+        )
+        outputs = slice(None) if target.is_all else 0
+        found = {name: part[..., outputs] for name, part in _joined(estimates, full).items()}
+        elements = [values[..., outputs] for values in _elements(tables, estimates, full)]
         return Attribution(
-            values=tree.pack_sequence_as(inputs, [_join(_element_values, results)]),
+            values=tree.pack_sequence_as(inputs, elements),
             inputs=inputs,
-            target=None if callable(target) else classes,
-            score=_join(lambda segments, estimate: estimate.full_value, results),
-            base_score=_join(lambda segments, estimate: estimate.base_value, results),
-            standard_error=_join(lambda segments, estimate: estimate.standard_error.T, results),
-            player_values=_join(lambda segments, estimate: estimate.values.T, results),
-            evaluations=spent + max(estimate.evaluations for _, estimate in results),
+            target=classes if target.has_classes else None,
+            score=full[..., outputs],
+            evaluations=max(map(Budget.cost, budgets, [e.evaluations for e in estimates])),
             method="shapley",
-            settings={**settings, "baseline": self.baseline, "players": _plain(self.players)},
+            settings={**settings, "tolerance": tolerance, **self._plain_settings()},
+            state=_state(estimates, digests),
+            **found,
         )
 
-    def _classes(self, array, target):
-        """Returns the class to score in each row, and the evaluations that it took to know."""
-        if callable(target):
-            return np.zeros(len(array), "int32"), 0
-        if target.min() >= 0:
-            return target, 0
-        batch = self._batch_size or 256
-        starts = range(0, len(array), batch)
-        scores = [self._predict(ops.convert_to_tensor(array[i : i + batch])) for i in starts]
-        return np.concatenate([ops.convert_to_numpy(s) for s in scores]).argmax(axis=-1), 1
+    def _plain_settings(self):
+        """Returns baseline and players as numbers, strings and arrays."""
+        settings = {"baseline": self.baseline, "players": self.players}
+        return {name: tree.map_structure(_plain, setting) for name, setting in settings.items()}
 
-    def _groups(self, array):
-        """Returns the rows that share segments, each with the segments and number of players."""
-        if not callable(self.players):
-            return [(slice(None), segment(array, self.players))]
-        return [
-            (slice(i, i + 1), segment(array, np.asarray(self.players(array[i]))))
-            for i in range(len(array))
-        ]
+    def _scores(self, *tensors):
+        """Returns the model's outputs for inputs that are given flat."""
+        return self._open.scores(tree.pack_sequence_as(self._open.graph.inputs, tensors))
 
-    def _game(self, array, rows, target, classes, segments):
-        key = target if callable(target) else None
-        if key not in self._compiled:  # only the last is kept, for there is no end of lambdas
-            self._compiled = {key: blended_scores(self._open, scorer(target))}
-        baseline = baselines.resolve(self.baseline, array)
-        scores = self._compiled[key]
-        return model_game(
-            scores, array[rows], classes[rows], baseline, segments, batch_size=self._batch_size
-        )
+    def _predict(self, arrays, target):
+        """Returns the class to score in each row, and the scores of the rows as they are."""
+        outputs = in_batches(self._run, arrays, min(self._size(arrays), len(arrays[0])))
+        classes = target.classes(outputs)
+        return classes, target.known_scores(outputs, classes).astype("float64")
+
+    def _size(self, arrays):
+        """Returns the number of model evaluations of one call."""
+        elements = sum(array[0].size for array in arrays)
+        return self._batch_size or int(np.clip(_ELEMENTS // elements, 8, 512))
+
+    def _games(self, tables, target, classes, full, budgets):
+        """Yields the game of each table."""
+        kind = self._kind(tables, budgets)
+        compiled = self._compile(target, kind)
+        most = max(table.players.count for table in tables)
+        size = self._size(tables[0].inputs)
+        pairs = self._first_layer.most_pairs if kind == "units" else None
+        for table, budget in zip(tables, budgets, strict=True):
+            known = table, classes[table.rows], full[table.rows]
+            if kind == "masker":
+                yield masked_game(compiled, *known, size)
+                continue
+            count = len(table.inputs[0])
+            batch = Batch.plan(size, budget.coalitions, table.num_blends, count, pairs)
+            yield model_game(compiled, *known, batch, most)
+
+    def _kind(self, tables, budgets):
+        """Returns what blends: a masker, the units of a first layer, or the elements of inputs."""
+        if tables[0].masker:
+            return "masker"
+        first, coalitions = self._first_layer, [budget.coalitions for budget in budgets]
+        by_units = first and all(map(first.is_worthwhile, tables, coalitions))
+        return "units" if by_units else "elements"
+
+    def _compile(self, target, kind):
+        """Returns what scores coalitions; only the last is kept, for there is no end of lambdas."""
+        key = (*target.key, kind)
+        if key not in self._compiled:
+            self._compiled = {key: self._compiled_anew(target, kind)}
+        return self._compiled[key]
+
+    def _compiled_anew(self, target, kind):
+        variables = self.model.variables
+
+        def evaluate(tensors, classes):
+            return target.scores(self._scores(*tensors), classes)
+
+        def evaluate_units(tensors, classes):
+            outputs = self._first_layer.after.run(tensors, graphs.call)
+            return target.scores(outputs, classes)
+
+        if kind == "masker":
+            return jit(lambda rows, classes: evaluate([rows], classes), variables)
+        if kind == "units":
+            return self._first_layer.blender(evaluate_units, variables)
+        return element_blender(evaluate, variables)
 
 
-def _counted(game, bar):
-    def counted(coalitions):
-        values = game(coalitions)
-        bar.update(len(coalitions))
-        return values
-
-    return counted
-
-
-def _element_values(segments, estimate):
-    return spread(estimate.values.T, segments)
+def _budgets(tables, evaluations, earlier):
+    """Returns the `Budget` of each table."""
+    if earlier is None:
+        return [Budget(evaluations, table.num_blends) for table in tables]
+    states = [earlier.state["estimates"][str(number)] for number in range(len(tables))]
+    return [
+        Budget(evaluations, table.num_blends, earlier.evaluations, state)
+        for table, state in zip(tables, states, strict=True)
+    ]
 
 
-def _join(part, results):
-    """Stacks a part of all results along the rows, rows of fewer players filled with NaN."""
-    parts = [part(segments, estimate) for segments, estimate in results]
-    if parts[0].ndim != 2:
-        return np.concatenate(parts)
-    width = max(array.shape[1] for array in parts)
-    pads = [((0, 0), (0, width - array.shape[1])) for array in parts]
-    return np.concatenate(
-        [np.pad(a, pad, constant_values=np.nan) for a, pad in zip(parts, pads, strict=True)]
-    )
+def _known(earlier):
+    """Returns the classes and scores of the rows, as an earlier attribution has them."""
+    score = np.asarray(earlier.score, "float64").reshape(len(earlier), -1)
+    zeros = np.zeros(len(earlier), "int32")
+    return zeros if earlier.target is None else earlier.target, score
 
 
-def _plain(players):
-    return getattr(players, "__name__", "callable") if callable(players) else players
+def _state(estimates, digests):
+    """Returns what a later call can go on from, None where a method leaves nothing."""
+    states = {str(number): estimate.state for number, estimate in enumerate(estimates)}
+    if any(state is None for state in states.values()):
+        return None
+    return {"estimates": states, "digests": digests}
+
+
+def _digests(tables):
+    """Returns short names for what stands in for absent elements, and for the players."""
+    maskers = [np.array(type(table.masker).__name__) for table in tables]
+    backgrounds = [table.backgrounds for table in tables]
+    segments = [table.players.segments for table in tables]
+    return {
+        "baseline": digest(tree.flatten((backgrounds, maskers))),
+        "players": digest(tree.flatten(segments)),
+    }
+
+
+def _by_row(values, full):
+    """Returns `(rows, players, outputs)` of values `(players, rows * outputs)`."""
+    return np.moveaxis(values.reshape(len(values), -1, full.shape[1]), 0, 1)
+
+
+def _joined(estimates, full):
+    """Returns what all rows' estimates say of players, `(batch, players, outputs)`, and bases."""
+    bases = [estimate.base_value.reshape(-1, full.shape[1]) for estimate in estimates]
+    return {
+        "player_values": _padded([_by_row(e.values, full) for e in estimates]),
+        "standard_error": _padded([_by_row(e.standard_error, full) for e in estimates]),
+        "base_score": np.concatenate(bases),
+    }
+
+
+def _elements(tables, estimates, full):
+    """Returns players' values spread over the elements of each input, `(batch, ..., outputs)`."""
+    parts = [
+        table.players.spread(_by_row(estimate.values, full), table.inputs)
+        for table, estimate in zip(tables, estimates, strict=True)
+    ]
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+def _padded(parts):
+    """Stacks `(rows, players, outputs)` arrays, rows of fewer players filled with NaN."""
+    width = max(part.shape[1] for part in parts)
+    fills = [((0, 0), (0, width - part.shape[1]), (0, 0)) for part in parts]
+    filled = zip(parts, fills, strict=True)
+    return np.concatenate([np.pad(part, fill, constant_values=np.nan) for part, fill in filled])
+
+
+def _plain(setting):
+    """Returns a setting as a number, a string or an array."""
+    if callable(setting):
+        return getattr(setting, "__name__", type(setting).__name__)
+    return np.asarray(setting) if hasattr(setting, "__array__") else setting

@@ -1,7 +1,67 @@
 """Players: which input elements join a coalition together."""
 
+import dataclasses
+
 import keras
 import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Players:
+    """The players of some rows, numbered across the model's inputs.
+
+    Attributes:
+        segments: For each input, flat, the player of every element of a row, an int array in the
+            row's shape; None for an input that is held fixed.
+        count: The number of players.
+    """
+
+    segments: list
+    count: int
+
+    def spread(self, values, inputs):
+        """Returns each player's value divided evenly among its elements.
+
+        Args:
+            values: One per player, `(batch, players)` or `(batch, players, outputs)`.
+            inputs: The explained arrays, flat.
+
+        Returns:
+            For each input an array of its shape, with an axis of outputs more where `values` has
+            one; zero where an input is held fixed.
+        """
+        outputs = values.shape[2:]
+        return [
+            np.zeros(array.shape + outputs) if ids is None else _shares(values, ids, self.count)
+            for array, ids in zip(inputs, self.segments, strict=True)
+        ]
+
+
+def number_players(inputs, players, held):
+    """Returns the `Players` of a batch.
+
+    Args:
+        inputs: The batches of all inputs, flat.
+        players: For each input what `segment` takes.
+        held: For each input whether it is held fixed and has no players.
+
+    Raises:
+        ValueError: All inputs are held fixed, or see `segment`.
+    """
+    segments, count = [], 0
+    for array, setting, is_held in zip(inputs, players, held, strict=True):
+        if is_held:
+            segments.append(None)
+            continue
+        ids, number = segment(array, setting)
+        segments.append(ids + count)
+        count += number
+    if not count:
+        raise ValueError(
+            "Every input is held fixed, its baseline being None: nobody is left to play. Give a "
+            "baseline for the inputs to explain."
+        )
+    return Players(segments, count)
 
 
 def segment(inputs, players):
@@ -31,10 +91,9 @@ def segment(inputs, players):
     return places.reshape(shape), len(numbers)
 
 
-def spread(player_values, segments):
-    """Returns each player's value divided evenly among its elements, `(batch, *segments.shape)`."""
-    sizes = np.bincount(segments.ravel())
-    return (player_values / sizes)[:, segments]
+def _shares(values, ids, count):
+    sizes = np.maximum(np.bincount(ids.ravel(), minlength=count), 1)
+    return (values / np.expand_dims(sizes, tuple(range(1, values.ndim - 1))))[:, ids]
 
 
 def _is_image(shape):

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import xai
+from xai.shapley import shapley_values
 
 
 def linear(*shape):
@@ -135,25 +136,104 @@ def test_new_weights_of_the_model_are_seen():
     assert np.abs(after - before).max() > 1e-3
 
 
-def test_evaluations_count_the_prediction_of_the_class():
+def test_knowing_the_predicted_class_costs_nothing():
     shapley, x = xai.SampledShapley(convolutional(), 0.0, 3), images()
-    given, predicted = (shapley(x, t, evaluations=50).evaluations for t in (0, None))
-    assert given <= 50
-    assert predicted <= 50
-    assert given == 2 + 6 * 8
-    assert predicted == 2 + 6 * 7 + 1
+    settings = {"evaluations": 50, "method": "antithetic"}
+    given, predicted = (shapley(x, target, **settings) for target in (0, None))
+    assert given.evaluations == predicted.evaluations == 2 + 6 * 8
 
 
-def test_progress_shows_one_bar(capsys):
-    xai.SampledShapley(convolutional(), 0.0, 3)(images(), evaluations=20, progress=True)
-    assert "/19" in capsys.readouterr().err
+def test_progress_shows_one_bar_over_evaluations_and_the_error(capsys):
+    attribution = xai.SampledShapley(convolutional(), 0.0, 3)(
+        images(), evaluations=60, method="antithetic", progress=True
+    )
+    last = capsys.readouterr().err.strip().rpartition("\r")[2]
+    assert f"{attribution.evaluations}/60" in last
+    assert "error=" in last
+
+
+def test_a_tolerance_ends_the_evaluations_early():
+    shapley, x = xai.SampledShapley(convolutional(), 0.0, 2), images()
+    settings = {"evaluations": 4000, "method": "permutation"}
+    attribution = shapley(x, tolerance=0.1, **settings)
+    assert attribution.evaluations < 4000
+    spread = np.ptp(attribution.player_values, axis=1)
+    assert (attribution.standard_error.max(axis=1) <= 0.1 * spread).all()
+
+
+def test_values_are_those_of_the_game_in_numpy_on_every_backend():
+    random = np.random.default_rng(0)
+    model = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(8, activation="tanh"), layers.Dense(3)]
+    )
+    weights = [random.normal(size=w.shape).astype("float32") for w in model.get_weights()]
+    model.set_weights(weights)
+    x = random.normal(size=(1, 6)).astype("float32")
+
+    def game(coalitions):
+        hidden = np.tanh((coalitions * x) @ weights[0] + weights[1])
+        return (hidden @ weights[2] + weights[3])[:, 1]
+
+    settings = {"evaluations": 42, "method": "permutation"}
+    attribution = xai.SampledShapley(model, 0.0, seed=3)(x, target=1, **settings)
+    estimate = shapley_values(game, 6, seed=3, **settings)
+    np.testing.assert_allclose(attribution.values[0], estimate.values, atol=1e-5)
+    np.testing.assert_allclose(attribution.standard_error[0], estimate.standard_error, atol=1e-5)
+
+
+def test_all_outputs_are_explained_at_once():
+    model, x = convolutional(), images()
+    shapley = xai.SampledShapley(model, 0.0, 3)
+    together = shapley(x, target="all", evaluations=40)
+    assert together.target is None
+    assert together.values.shape == (*x.shape, 3)
+    assert together.score.shape == together.base_score.shape == (3, 3)
+    assert together.player_values.shape == together.standard_error.shape == (3, 4, 3)
+    np.testing.assert_allclose(together.residual, 0, atol=1e-12)
+    for target in range(3):
+        alone = shapley(x, target=target, evaluations=40)
+        assert together.evaluations == alone.evaluations
+        np.testing.assert_allclose(together.values[..., target], alone.values, atol=1e-5)
+
+
+def test_one_of_several_outputs_is_explained():
+    inputs = keras.Input((4,))
+    a, b = layers.Dense(2, name="a")(inputs), layers.Dense(3, name="b")(inputs)
+    model, x = keras.Model(inputs, [a, b]), np.ones((2, 4), "float32")
+    shapley = xai.SampledShapley(model, 0.0)
+    attribution = shapley(x, target=("b", 2), evaluations=20)
+    kernel = model.get_layer("b").get_weights()[0]
+    np.testing.assert_allclose(attribution.values, x * kernel[:, 2], atol=1e-5)
+    assert attribution.settings["target_output"] == "b"
+    assert shapley(x, target=("a", "all"), evaluations=20).score.shape == (2, 2)
+    both = shapley(x, target=lambda outputs: outputs[0][:, 0] + outputs[1][:, 0], evaluations=20)
+    np.testing.assert_allclose(both.residual, 0, atol=1e-12)
+    with pytest.raises(ValueError, match="a target is a pair such as"):
+        shapley(x)
+
+
+def test_the_global_random_state_is_not_touched():
+    np.random.seed(1)
+    before = np.random.get_state()[1].copy()
+    xai.SampledShapley(convolutional(), 0.0, 2)(images(), evaluations=60)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_a_record_survives_saving(tmp_path):
+    attribution = xai.SampledShapley(convolutional(), images(2), 3)(images(), evaluations=40)
+    attribution.save(tmp_path / "shapley.npz")
+    loaded = xai.Attribution.load(tmp_path / "shapley.npz")
+    np.testing.assert_array_equal(loaded.values, attribution.values)
+    np.testing.assert_array_equal(loaded.settings["baseline"], images(2))
 
 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"baseline": "blur"}, ValueError, "baseline 'blur' is not in this version"),
-        ({"baseline": np.zeros((9, 6, 6, 2))}, ValueError, r"x\.mean\(axis=0\)"),
+        ({"baseline": "mean"}, ValueError, "baseline 'mean' is unknown; .* 'blur'"),
+        ({"baseline": np.zeros((9, 6, 2))}, ValueError, r"\('n', 6, 6, 2\); received \(9, 6, 2\)"),
+        ({"baseline": np.zeros((0, 6, 6, 2))}, ValueError, r"received \(0, 6, 6, 2\)"),
+        ({"baseline": None}, ValueError, "Every input is held fixed"),
         ({"baseline": np.nan}, ValueError, "baseline has NaN"),
         ({"players": np.zeros((3, 3), int)}, ValueError, r"shape of a row, \(6, 6, 2\)"),
         ({"players": np.zeros((6, 6))}, TypeError, "Segment ids are integers; received float64"),
@@ -171,10 +251,3 @@ def test_bad_settings_are_refused(settings, error, message):
 def test_patches_of_what_is_no_image_are_refused():
     with pytest.raises(ValueError, match=r"square patches of an image .* shape \(5,\)"):
         xai.SampledShapley(linear(5), 0.0, players=2)(np.ones((1, 5)))
-
-
-def test_several_inputs_are_refused():
-    a, b = keras.Input((2,)), keras.Input((2,))
-    model = keras.Model([a, b], layers.Dense(2)(layers.Add()([a, b])))
-    with pytest.raises(ValueError, match="has several inputs"):
-        xai.SampledShapley(model, 0.0)

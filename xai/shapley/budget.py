@@ -1,0 +1,91 @@
+"""The budget of an explanation: model evaluations, of which a coalition may take several."""
+
+import dataclasses
+
+import numpy as np
+from tqdm import tqdm
+
+from xai.shapley.estimate import estimate
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Budget:
+    """The model evaluations that each row of a table may take.
+
+    The full coalition has no absent player and takes one; every other coalition takes one for each
+    blend that its value averages over.
+
+    Attributes:
+        evaluations: The most to spend now.
+        num_blends: The blends of one coalition.
+        spent: What an earlier estimate took, 0 without one.
+        state: What an earlier estimate can be gone on from, None without one.
+    """
+
+    evaluations: int
+    num_blends: int
+    spent: int = 0
+    state: dict | None = None
+
+    @property
+    def coalitions(self):
+        """The most coalitions to ask a game for, the full one among them."""
+        full = 0 if self.spent else 1
+        return (self.evaluations - full) // self.num_blends + full
+
+    def cost(self, coalitions):
+        """Returns the evaluations that so many coalitions take, earlier ones included."""
+        return (coalitions - 1) * self.num_blends + 1
+
+
+def check_evaluations(evaluations):
+    """Refuses a number of evaluations that is none.
+
+    Raises:
+        ValueError: No positive int.
+    """
+    if not isinstance(evaluations, int | np.integer) or evaluations < 1:
+        raise ValueError(f"evaluations is a positive int; received {evaluations!r}.")
+
+
+def estimate_all(games, players, budgets, progress, **settings):
+    """Returns the `Estimate` of each game, under one progress bar.
+
+    Args:
+        games: An iterable of games; see `shapley_values`.
+        players: The number of players of each.
+        budgets: The `Budget` of each.
+        progress: Whether to show the bar, over model evaluations.
+        **settings: See `shapley_values`.
+    """
+    total = sum(budget.spent + budget.evaluations for budget in budgets)
+    estimates, done = [], 0
+    with tqdm(total=total, disable=not progress) as bar:
+        for game, count, budget in zip(games, players, budgets, strict=True):
+            report = _reporter(bar, done, budget) if progress else None  # a look takes time
+            estimates.append(_estimate(game, count, budget, report, settings))
+            done += budget.spent + budget.evaluations
+    return estimates
+
+
+def _reporter(bar, done, budget):
+    def report(coalitions, error):
+        bar.update(done + budget.cost(coalitions) - bar.n)
+        if np.isfinite(error):
+            bar.set_postfix(error=f"{error:.1e}")
+
+    return report
+
+
+def _estimate(game, players, budget, report, settings):
+    try:
+        return estimate(
+            game, players, budget.coalitions, **settings, state=budget.state, report=report
+        )
+    except ValueError as error:
+        if budget.num_blends > 1:
+            error.add_note(
+                f"These are coalitions: of {budget.evaluations} model evaluations each coalition "
+                f"but the full one takes {budget.num_blends}, one for each background row."
+            )
+        raise
