@@ -47,7 +47,8 @@ SIGNATURES = {
     ),
     xai.SampledShapley: ("(model, baseline, players=None, output='auto', batch_size=None, seed=0)"),
     xai.SampledShapley.__call__: (
-        "(self, x, target=None, evaluations=2048, method='auto', tolerance=None, progress=False)"
+        "(self, x, target=None, evaluations=2048, method='auto', tolerance=None, progress=False, "
+        "*, continue_from=None)"
     ),
     xai.shapley.shapley_values: (
         "(game, players, evaluations, method='auto', seed=0, tolerance=None)"
@@ -113,7 +114,7 @@ def test_packages_export_what_was_agreed(package):
 
 def test_an_attribution_has_the_agreed_fields():
     fields = {"values", "inputs", "target", "score", "base_score", "standard_error", "evaluations"}
-    fields |= {"layers", "method", "settings", "player_values"}
+    fields |= {"layers", "method", "settings", "player_values", "state"}
     assert set(xai.Attribution.__dataclass_fields__) == fields
     assert isinstance(xai.Attribution.residual, property)
 

@@ -62,6 +62,51 @@ class Attribution:
         """The number of rows."""
         return len(self.score)
 
+    def to_shap(self, players=False, *, feature_names=None, output_names=None, data=None):
+        """Returns a `shap.Explanation`, which shap's plots take.
+
+        The base values are the score less all values: `base_score` and, for a method that leaves a
+        `residual`, that too, so that every plot ends at the score. Standard errors go to
+        `error_std` and as 95 % bounds to `lower_bounds` and `upper_bounds`, which waterfalls draw.
+
+        Args:
+            players: Whether to give one value per player, `(batch, players)`, rather than one per
+                input element; needed by all plots but `image` where the inputs are images. The data
+                of a player is the mean of its elements, None where a callable made the players. A
+                player that a row lacks has the value zero.
+            feature_names: A name per column or player. For token ids, so that `text` draws them:
+                the tokens of each row, a function from an id to its token, or a dict; words get a
+                blank between them unless a token brings its own.
+            output_names: A name per output, where all outputs were explained.
+            data: What plots show as the features' values, in the shape of the inputs, or `(batch,
+                players)`: numbers in their own units, images in [0, 1] or uint8.
+
+        Raises:
+            ImportError: shap is not installed.
+            ValueError: Names or data that do not fit, players that the method does not have, or
+                several inputs, which become one table, of which one is not `(batch, features)`.
+            TypeError: A function from ids to tokens for something other than token ids.
+
+        Of shap 0.51, with `e = attribution.to_shap()`:
+
+        - Of all outputs, beeswarm, bar and heatmap take `e[..., 1]` or `e[:, :, "cat"]`, waterfall
+          and force `e[0, :, 1]`. `e[..., "cat"]` is an IndexError; `e[0][:, 1]` loses the names
+          where there are as many features as outputs.
+        - `image` takes `e[..., 1:2]`, never `e[..., 1]`, and images with a channel axis; headings
+          of single scores are its `labels=`, `(batch, 1)`.
+        - Beeswarm and heatmap of tokens go by position: leave `feature_names` out.
+        - Scatter needs data; force prints it in full unless given `features=e.data[0].round(2)`.
+        - Beeswarm, violin and scatter draw from NumPy's global random state, text from Python's.
+
+        Example:
+            >>> shap.plots.waterfall(attribution.to_shap(feature_names=columns)[0])
+        """
+        from xai.shap_explanation import shap_explanation  # imports what imports this file
+
+        return shap_explanation(
+            self, players, feature_names=feature_names, output_names=output_names, data=data
+        )
+
     def save(self, path):
         """Writes the record to an `.npz` file, without pickle.
 
