@@ -61,7 +61,8 @@ def shapley_values(game, players, evaluations, method="auto", seed=0, tolerance=
             its reverse; `"kernel"`: least squares on pairs of a coalition and its complement;
             `"gaussian_process"`: the posterior given such pairs, of the least error where games are
             smooth; `"auto"`: exact if the budget allows, else the Gaussian process, kernel where
-            that would take too many pairs, and permutations where there are few for the players.
+            that would take too many pairs, and permutations where there are few for the players
+            (less than 4 evaluations for each, less than 32 beyond 8,194).
         seed: Of the coalitions; one seed gives the same ones everywhere.
         tolerance: Evaluations stop when the largest standard error is at most this part of the
             spread of an output's values, from the largest to the smallest.
@@ -209,7 +210,9 @@ def _automatic(players, evaluations):
         return "permutation"
     if evaluations < 4 * players:
         return "antithetic"
-    return "kernel" if _too_many(evaluations) else "gaussian_process"
+    if not _too_many(evaluations):
+        return "gaussian_process"
+    return "kernel" if evaluations >= 32 * players else "antithetic"
 
 
 def _too_many(evaluations):

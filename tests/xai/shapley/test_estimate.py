@@ -223,6 +223,7 @@ def test_automatic_choice_knows_what_each_budget_is_good_for():
     assert chosen == {21: "permutation", 40: "antithetic", 80: "gaussian_process", 9000: "kernel"}
     assert shapley_values(network(9), 9, 512).method == "exact"
     assert shapley_values(network(64), np.int64(64), 300).method == "gaussian_process"
+    assert shapley_values(network(300), 300, 9000).method == "antithetic"
 
 
 def test_a_gaussian_process_beats_least_squares_on_a_smooth_game():
