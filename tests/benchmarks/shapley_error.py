@@ -24,7 +24,7 @@ November 2026, `small`, the Gaussian process as a part of the error of shap's Ke
     digits logit          0.95 / 1.5   0.95 / 1.9   0.65 / 1.1   0.37 / 0.7   0.39 / 0.6
     digits probability    0.43 / 2.8   0.32 / 1.8   0.46 / 1.3   0.53 / 0.9   0.54 / 1.0
 
-Hence "auto": the Gaussian process from 4 evaluations a player on. On probabilities that saturate its
+Hence "auto": the Gaussian process from 4 evaluations a player on. On saturated probabilities its
 intervals hold the truth in 66 to 89 % only at 64 players, those of permutations in 84 to 94 %. With
 784 players it is level with permutations at 2 d and has half their error at 4 d on logits, while
 the kernel's is larger up to about 8 d on probabilities.

@@ -121,6 +121,27 @@ def test_antithetic_pairs_are_exact_for_games_of_order_two():
     np.testing.assert_allclose(found.values, exact(game, 6), atol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["antithetic", "kernel", "gaussian_process"])
+def test_pairs_are_exact_for_main_effects_and_whatever_is_even(method):
+    random = np.random.default_rng(0)
+    weights, matrix = random.normal(size=7), random.normal(size=(7, 7))
+
+    def game(coalitions):
+        signs = np.where(coalitions, 1.0, -1.0)
+        return signs @ weights + np.einsum("ni,ij,nj->n", signs, matrix, signs)
+
+    values = shapley_values(game, 7, 30, method).values
+    np.testing.assert_allclose(values, 2 * weights, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["permutation", "antithetic"])
+def test_permutation_sampling_is_unbiased(method):
+    game = random_game(6)
+    samples = np.array([shapley_values(game, 6, 12, method, s).values for s in range(400)])
+    deviation = samples.std(axis=0) / np.sqrt(len(samples))
+    assert np.all(np.abs(samples.mean(axis=0) - exact(game, 6)) < 4 * deviation)
+
+
 def test_outputs_share_their_evaluations():
     game = random_game(5, outputs=2)
     together = shapley_values(game, 5, 100)

@@ -42,6 +42,19 @@ def test_a_linear_model_gets_weight_times_difference_from_the_baseline():
     np.testing.assert_allclose(attribution.base_score, np.repeat(start, 4), rtol=1e-5)
 
 
+def test_exact_values_equal_those_of_shap():
+    shap = pytest.importorskip("shap")
+    random = np.random.default_rng(0)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(8, "tanh"), layers.Dense(3)])
+    background, x = random.normal(size=(4, 5)), random.normal(size=(2, 5))
+    masker = shap.maskers.Independent(background)
+    peer = shap.ExactExplainer(lambda rows: model.predict(rows, verbose=0), masker)(x)
+    shapley = xai.SampledShapley(model, masker)
+    ours = shapley(x, target="all", evaluations=1 + 4 * 31, method="exact")
+    np.testing.assert_allclose(ours.values, peer.values, atol=1e-6)
+    np.testing.assert_allclose(ours.base_score, peer.base_values, atol=1e-6)
+
+
 @pytest.mark.parametrize("players", [None, 2, 4])
 def test_values_sum_to_the_score_difference(players):
     attribution = xai.SampledShapley(convolutional(), 0.0, players)(images(), evaluations=200)
