@@ -12,16 +12,15 @@ blends are put together as whole inputs, `units` where they go by the units of t
 PermutationExplainer on a direct call of the model and on `predict`, and its KernelExplainer on a
 direct call, each for one row.
 
-TensorFlow 2.21, 2 cores that others used too, November 2026; 2,048 evaluations of 8 rows, batches
-of 512:
+TensorFlow 2.21, 2 cores, November 2026; 2,048 evaluations of 8 rows, batches of 512:
 
                                          raw us   inputs    units
-    CNN 32x32x3, 1,024 pixels              69.0     1.16
-    CNN 32x32x3, 64 patches                69.2     1.15
-    MLP 784-128-10, 784 elements            2.1     1.98     1.61
-    MLP 784-128-10, 49 patches              2.1     1.71     0.83
-    MLP 784-512-512-10, 784 elements        7.6     1.26     1.54
-    MLP 30-64-10, 30 elements               0.6     2.85     2.14
+    CNN 32x32x3, 1,024 pixels              69.0     1.21
+    CNN 32x32x3, 64 patches                71.5     1.17
+    MLP 784-128-10, 784 elements            1.8     1.98     1.75
+    MLP 784-128-10, 49 patches              2.2     1.70     0.83
+    MLP 784-512-512-10, 784 elements        8.2     1.31     1.45
+    MLP 30-64-10, 30 elements               0.6     2.74     2.20
 
 With a model as small as the last, what is left is the fixed part of a call, about 10 ms. Working
 out what each player changes takes as long as 100 evaluations of the first layer, a blend as long as
