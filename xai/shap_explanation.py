@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import tree
 
-from xai.shapley.players import segment
+from xai.shapley.players import segment, shares
 
 _HALF_WIDTH = 1.959964  # of a 95 % interval of a normal distribution, in standard errors
 
@@ -73,7 +73,7 @@ def _elements(attribution):
         shape=inputs.shape[1:],
         data=inputs,
         names=names,
-        error=_shared(error, ids) if known else None,
+        error=shares(error, ids, error.shape[1]) if known else None,
         whole=True,
     )
 
@@ -161,13 +161,7 @@ def _player_of_element(attribution, values, inputs):
         return None
     if count != attribution.player_values.shape[1]:
         return None
-    return ids if np.allclose(_shared(attribution.player_values, ids), values) else None
-
-
-def _shared(of_players, ids):
-    """Returns each player's number divided evenly among its elements."""
-    sizes = np.bincount(ids.ravel()).reshape(-1, *[1] * (np.ndim(of_players) - 2))
-    return (np.asarray(of_players, "float64") / sizes)[:, ids]
+    return ids if np.allclose(shares(attribution.player_values, ids, count), values) else None
 
 
 def _means(inputs, ids):

@@ -38,16 +38,6 @@ class Budget:
         return (coalitions - 1) * self.num_blends + 1
 
 
-def check_evaluations(evaluations):
-    """Refuses a number of evaluations that is none.
-
-    Raises:
-        ValueError: No positive int.
-    """
-    if not isinstance(evaluations, int | np.integer) or evaluations < 1:
-        raise ValueError(f"evaluations is a positive int; received {evaluations!r}.")
-
-
 def estimate_all(games, players, budgets, progress, **settings):
     """Returns the `Estimate` of each game, under one progress bar.
 

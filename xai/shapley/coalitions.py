@@ -5,7 +5,13 @@ import math
 
 import numpy as np
 
+CHUNK = 2**22  # entries of the bool coalitions that a game is asked for at once
 _LISTED = 2**14  # sizes of no more coalitions than this are shuffled, not drawn
+
+
+def joining_weights(players):
+    """Returns what counts of a player's joining one coalition of each size, `(players,)`."""
+    return np.array([1 / (players * math.comb(players - 1, size)) for size in range(players)])
 
 
 def pair_sizes(players):

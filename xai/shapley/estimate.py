@@ -84,10 +84,12 @@ def shapley_values(game, players, evaluations, method="auto", seed=0, tolerance=
     (Computers & Operations Research 36); Mitchell et al. 2022, Sampling permutations for Shapley
     value estimation (JMLR 23) for antithetic pairs; the estimators' files for the others.
     """
-    return estimate(game, players, evaluations, method, seed, tolerance)
+    return estimate(game, players, evaluations, method=method, seed=seed, tolerance=tolerance)
 
 
-def estimate(game, players, evaluations, method, seed, tolerance, state=None, report=None):
+def estimate(
+    game, players, evaluations, *, method, seed=0, tolerance=None, state=None, report=None
+):
     """Returns an `Estimate` that may go on from an earlier one; see `shapley_values`.
 
     Args:
@@ -103,7 +105,8 @@ def estimate(game, players, evaluations, method, seed, tolerance, state=None, re
     _check_settings(players, evaluations, method, tolerance)
     players, evaluations = int(players), int(evaluations)
     done = 0 if state is None else int(state["evaluations"])
-    method = _chosen(method, players, done + evaluations, state)
+    earlier = None if state is None else str(state["method"])
+    method = _chosen(method, players, done + evaluations, earlier)
     _check_budget(method, players, done + evaluations)
     look = tolerance is not None or report is not None
     budgets = _budgets(done, done + evaluations, _smallest(method, players), look)
@@ -190,16 +193,15 @@ _ESTIMATORS = {
 }
 
 
-def _chosen(method, players, evaluations, state):
-    """Returns the estimator of a method, which must be able to go on from a state."""
-    earlier = None if state is None else str(state["method"])
+def _chosen(method, players, evaluations, earlier):
+    """Returns the estimator of a method, which must be able to go on from an earlier one."""
+    if method == "auto" and earlier is None:
+        return _automatic(players, evaluations)
     if method == "auto":
-        method = _automatic(players, evaluations) if earlier is None else earlier
-    if earlier in _PAIRED and method in _PAIRED:
-        return "kernel" if method != earlier or _too_many(evaluations) else method
-    if earlier not in (None, method):
-        raise ValueError(f"An estimate by {earlier!r} cannot be gone on with by {method!r}.")
-    return method
+        return "kernel" if earlier in _PAIRED and _too_many(evaluations) else earlier
+    if earlier in (None, method) or {earlier, method} == set(_PAIRED):
+        return method
+    raise ValueError(f"An estimate by {earlier!r} cannot be gone on with by {method!r}.")
 
 
 def _automatic(players, evaluations):
@@ -221,12 +223,12 @@ def _too_many(evaluations):
 
 def _smallest(method, players):
     """Returns the smallest budget of an estimator."""
+    if method in _PAIRED:
+        return 2 + 2 * min(players, 2 ** (players - 1) - 1)
     return {
         "exact": 2**players,
         "permutation": 2 + (players - 1),
         "antithetic": 2 + 2 * (players - 1),
-        "kernel": 2 + 2 * min(players, 2 ** (players - 1) - 1),
-        "gaussian_process": 2 + 2 * min(players, 2 ** (players - 1) - 1),
     }[method]
 
 
@@ -235,15 +237,23 @@ def _budgets(done, evaluations, smallest, look):
     if not look:
         return [evaluations]
     first = max(done + 1, 2 * smallest)
-    count = max(0, math.floor(math.log(evaluations / first) / math.log(_GROWTH))) if first else 0
-    grown = [math.ceil(first * _GROWTH**i) for i in range(count + 1)]
-    return [*(budget for budget in grown if done < budget < evaluations), evaluations]
+    grown = (math.ceil(first * _GROWTH**i) for i in itertools.count())
+    return [*itertools.takewhile(lambda budget: budget < evaluations, grown), evaluations]
+
+
+def check_positive(name, number):
+    """Refuses a number of something that is no positive int.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(number, int | np.integer) or number < 1:
+        raise ValueError(f"{name} is a positive int; received {number!r}.")
 
 
 def _check_settings(players, evaluations, method, tolerance):
-    for name, number in (("players", players), ("evaluations", evaluations)):
-        if not isinstance(number, int | np.integer) or number < 1:
-            raise ValueError(f"{name} is a positive int; received {number!r}.")
+    check_positive("players", players)
+    check_positive("evaluations", evaluations)
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(METHODS)}; received {method!r}.")
     if tolerance is not None and not (isinstance(tolerance, int | float) and tolerance > 0):

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-_CHUNK = 2**22  # entries of the bool coalitions held at once
+from xai.shapley.coalitions import CHUNK, joining_weights
 
 
 def all_values(game, players):
     """Returns a game's values at all coalitions, `(2**players, ...)`, in binary order."""
     numbers = np.arange(2**players)
-    chunks = np.array_split(numbers, math.ceil(len(numbers) * players / _CHUNK))
+    chunks = np.array_split(numbers, math.ceil(len(numbers) * players / CHUNK))
     return np.concatenate([game(_coalitions(chunk, players)) for chunk in chunks])
 
 
@@ -26,7 +26,7 @@ def shapley_values_of_table(values):
     players = len(values).bit_length() - 1
     numbers = np.arange(len(values))
     sizes = _coalitions(numbers, players).sum(axis=1)
-    weights = np.array([1 / (players * math.comb(players - 1, k)) for k in range(players)])
+    weights = joining_weights(players)
 
     def value(player):
         without = numbers[(numbers >> player) % 2 == 0]

@@ -7,14 +7,15 @@ from kerasdl.backend import jit
 from xai import graph as graphs
 from xai.attribution import Attribution
 from xai.model import check_batch_size, open_model
-from xai.shapley.budget import Budget, check_evaluations, estimate_all
+from xai.shapley.budget import Budget, estimate_all
 from xai.shapley.continuation import check_continuation, digest
+from xai.shapley.estimate import check_positive
 from xai.shapley.first_layer import first_layer
 from xai.shapley.game import Batch, element_blender, in_batches, model_game
 from xai.shapley.maskers import masked_game
 from xai.shapley.structure import per_input
 from xai.shapley.table import lay_tables
-from xai.shapley.target import Target
+from xai.shapley.target import Target, name_of
 
 _ELEMENTS = 2**20  # input elements of an automatic batch
 
@@ -117,18 +118,16 @@ class SampledShapley:
             ValueError: Inputs that do not fit the model, an empty batch, NaN, a target out of
                 range, a budget too small, or an earlier attribution of something else.
         """
-        check_evaluations(evaluations)
+        check_positive("evaluations", evaluations)
         inputs = self._open.check_inputs(x)
         arrays = tree.flatten(inputs)
         target = Target.of(self._open, target, len(arrays[0]))
         tables = lay_tables(arrays, self._baselines, self._players)
         settings = {"method": method, "seed": self.seed, "output": self._output, **target.settings}
         digests = _digests(tables)
-        if continue_from is None:
-            classes, full = self._predict(arrays, target)
-        else:
+        if continue_from is not None:
             check_continuation(continue_from, inputs, settings, digests)
-            classes, full = _known(continue_from)
+        classes, full = self._start(arrays, target, continue_from)
         budgets = _budgets(tables, evaluations, continue_from)
         estimates = estimate_all(
             self._games(tables, target, classes, full, budgets),
@@ -163,8 +162,10 @@ class SampledShapley:
         """Returns the model's outputs for inputs that are given flat."""
         return self._open.scores(tree.pack_sequence_as(self._open.graph.inputs, tensors))
 
-    def _predict(self, arrays, target):
+    def _start(self, arrays, target, earlier):
         """Returns the class to score in each row, and the scores of the rows as they are."""
+        if earlier is not None:
+            return _known(earlier)
         outputs = in_batches(self._run, arrays, min(self._size(arrays), len(arrays[0])))
         classes = target.classes(outputs)
         return classes, target.known_scores(outputs, classes).astype("float64")
@@ -294,5 +295,5 @@ def _padded(parts):
 def _plain(setting):
     """Returns a setting as a number, a string or an array."""
     if callable(setting):
-        return getattr(setting, "__name__", type(setting).__name__)
+        return name_of(setting)
     return np.asarray(setting) if hasattr(setting, "__array__") else setting

@@ -12,12 +12,12 @@ Shapley values in closed form follow from the expansion above (`|U|` by Gauss-Le
 """
 
 import dataclasses
-import math
 
 import numpy as np
 from scipy import linalg, optimize
 from threadpoolctl import threadpool_limits
 
+from xai.shapley.coalitions import joining_weights
 from xai.shapley.permutation import widened
 
 MOST_PAIRS = 4096  # the kernel matrix is solved at once
@@ -32,50 +32,52 @@ class Prior:
     """A Gaussian process over odd functions of signs, up to its variance.
 
     Attributes:
-        rates: The variance of a Walsh coefficient is the product of its players' rates, below 1.
+        scales: How much less two coalitions have in common for each player in one alone, in logs.
         linear: The variance of the main effects, summed over the players.
         white: The variance of white noise.
     """
 
-    rates: np.ndarray
+    scales: np.ndarray
     linear: float
     white: float
 
     @classmethod
     def of(cls, theta):
         """Returns the prior of parameters: log scales of players, log variances of the rest."""
-        linear, white = np.exp(theta[-2:])
-        return cls(np.tanh(np.exp(theta[:-2]) / 2), linear, white)
+        return cls(np.exp(theta[:-2]), *np.exp(theta[-2:]))
 
-    def covariance(self, signs):
-        """Returns the kernel matrix of coalitions, `(n, n)`."""
-        odd, _ = _products(signs, 2 * np.arctanh(self.rates))
-        covariance = odd + self.linear / signs.shape[1] * (signs @ signs.T)
-        covariance[np.diag_indices(len(signs))] += self.white
+    @property
+    def rates(self):
+        """Of each player, below 1; the variance of a Walsh coefficient is their product."""
+        return np.tanh(self.scales / 2)
+
+    def covariance(self, odd, effects):
+        """Returns the kernel matrix of coalitions, given those of its parts, `(n, n)`."""
+        covariance = odd + self.linear * effects
+        covariance[np.diag_indices(len(odd))] += self.white
         return covariance
 
     def shapley_values(self, signs):
         """Returns the Shapley values of the kernel as a function of either coalition, `(n, d)`."""
         players = signs.shape[1]
         nodes, weights = np.polynomial.legendre.leggauss(players // 2 + 1)
-        present, absent = 1 + self.rates[:, None] * nodes, 1 - self.rates[:, None] * nodes
+        rates = self.rates
+        present, absent = 1 + rates[:, None] * nodes, 1 - rates[:, None] * nodes
         is_in = signs > 0
-        logs = is_in @ np.log(present) + ~is_in @ np.log(absent) - np.log1p(self.rates).sum()
+        logs = is_in @ np.log(present) + ~is_in @ np.log(absent) - np.log1p(rates).sum()
         terms = np.exp(logs) * weights
-        of_product = np.where(is_in, terms @ (1 / present.T), -terms @ (1 / absent.T)) * self.rates
+        of_product = np.where(is_in, terms @ (1 / present.T), -terms @ (1 / absent.T)) * rates
         sizes = is_in.sum(axis=1)[:, None]
-        joins = _joining_weights(players)
+        joins = joining_weights(players)
         of_white = np.where(is_in, joins[np.maximum(sizes - 1, 0)], -joins[sizes % players])
         return of_product + 2 * self.linear / players * signs + 2 * self.white * of_white
 
     def variances(self):
         """Returns the variances of the Shapley values before any observation, `(d,)`."""
-        players = len(self.rates)
-        of_product = [
-            rate * _odd_sum(np.delete(self.rates, player)) for player, rate in enumerate(self.rates)
-        ]
-        of_product = np.array(of_product) / np.prod(1 + self.rates)
-        of_white = sum(1 / math.comb(players - 1, k) for k in range(players)) / players**2
+        rates, players = self.rates, len(self.scales)
+        of_product = [rate * _odd_sum(np.delete(rates, i)) for i, rate in enumerate(rates)]
+        of_product = np.array(of_product) / np.prod(1 + rates)
+        of_white = joining_weights(players).sum() / players
         return 4 * (of_product + self.linear / players + self.white * of_white)
 
 
@@ -102,7 +104,8 @@ def _posterior(signs, values):
     values = values / size
     with threadpool_limits(1, "blas"):  # more threads only wait for one another on small matrices
         prior = Prior.of(_fit(signs, values))
-    factor = linalg.cholesky(prior.covariance(signs), lower=True)
+    odd, _ = _products(signs, prior.scales)
+    factor = linalg.cholesky(prior.covariance(odd, _effects(signs)), lower=True)
     whitened = linalg.solve_triangular(factor, values, lower=True)
     projected = linalg.solve_triangular(factor, prior.shapley_values(signs), lower=True)
     left = prior.variances() - np.sum(projected**2, axis=0)
@@ -142,13 +145,10 @@ def _minimize(loss, start, arguments, bounds):
 
 def _loss(theta, signs, values):
     """Returns the negative log posterior of parameters, the variance profiled, and its gradient."""
-    count, players = signs.shape
-    logs, (linear, white) = theta[:-2], np.exp(theta[-2:])
-    scales = np.exp(logs)
-    odd, even = _products(signs, scales)
-    effects = signs @ signs.T / players
-    covariance = odd + linear * effects
-    covariance[np.diag_indices(count)] += white
+    count, logs, prior = len(signs), theta[:-2], Prior.of(theta)
+    odd, even = _products(signs, prior.scales)
+    effects = _effects(signs)
+    covariance = prior.covariance(odd, effects)
     factor, failed = linalg.lapack.dpotrf(covariance, lower=True, overwrite_a=True)
     if failed:
         return np.inf, np.zeros_like(theta)
@@ -160,8 +160,9 @@ def _loss(theta, signs, values):
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     slope = inverse - np.outer(solved, solved) * (count / energy)  # of twice the loss
     of_scales = np.einsum("ni,ni->i", signs, (slope * even) @ signs) - np.vdot(slope, odd)
+    of_linear, of_white = np.vdot(slope, effects), np.trace(slope)
     gradient = np.r_[
-        of_scales * scales / 4, linear * np.vdot(slope, effects) / 2, white * np.trace(slope) / 2
+        of_scales * prior.scales / 4, prior.linear * of_linear / 2, prior.white * of_white / 2
     ]
     away = (logs - logs.mean()) / _LOG_SPREAD
     noise = (theta[-1] - _WHITE[0]) / _WHITE[1]
@@ -177,6 +178,11 @@ def _products(signs, scales):
     return (same - opposite) / 2, (same + opposite) / 2
 
 
+def _effects(signs):
+    """Returns the kernel matrix of main effects of one variance, which sum to 1."""
+    return signs @ signs.T / signs.shape[1]
+
+
 def _odd_sum(rates):
     """Returns the sum over even sets of players of the product of rates by `(size + 1)^2`."""
     symmetric = np.array([1.0])  # elementary symmetric polynomials, one player after the other
@@ -184,8 +190,3 @@ def _odd_sum(rates):
         symmetric = np.convolve(symmetric, [1.0, rate])
     sizes = np.arange(0, len(symmetric), 2)
     return np.sum(symmetric[sizes] / (sizes + 1) ** 2)
-
-
-def _joining_weights(players):
-    """Returns the weights of what a player adds to coalitions of each size, `(players,)`."""
-    return np.array([1 / (players * math.comb(players - 1, size)) for size in range(players)])

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from scipy import special
 
-_CHUNK = 2**22  # entries of the bool coalitions held at once
+from xai.shapley.coalitions import CHUNK
 
 
 def widened(deviation, degrees):
@@ -68,7 +68,7 @@ def permutation_sampling(game, players, budgets, seed, antithetic, known=None):
         known = None, game(np.array([[False] * players, [True] * players]))
     moments, ends = known
     cost = max(players - 1, 1) * (2 if antithetic else 1)
-    per_chunk = max(1, _CHUNK // (cost * players))
+    per_chunk = max(1, CHUNK // (cost * players))
     random = np.random.default_rng(seed)
     done = 0 if moments is None else moments.count
     for _ in range(done):

@@ -32,7 +32,7 @@ class Players:
         """
         outputs = values.shape[2:]
         return [
-            np.zeros(array.shape + outputs) if ids is None else _shares(values, ids, self.count)
+            np.zeros(array.shape + outputs) if ids is None else shares(values, ids, self.count)
             for array, ids in zip(inputs, self.segments, strict=True)
         ]
 
@@ -91,7 +91,14 @@ def segment(inputs, players):
     return places.reshape(shape), len(numbers)
 
 
-def _shares(values, ids, count):
+def shares(values, ids, count):
+    """Returns each player's value divided evenly among its elements, `(batch, *ids.shape, ...)`.
+
+    Args:
+        values: One per player, `(batch, players)` or `(batch, players, outputs)`.
+        ids: The player of each element of a row.
+        count: The number of players.
+    """
     sizes = np.maximum(np.bincount(ids.ravel(), minlength=count), 1)
     return (values / np.expand_dims(sizes, tuple(range(1, values.ndim - 1))))[:, ids]
 

@@ -81,9 +81,14 @@ class Target:
         return ops.convert_to_numpy(self.scores(tensors, classes))
 
 
+def name_of(function):
+    """Returns the name of a function, of an object that can be called that of its class."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
 def _plain(target, checked):
     if target is None:
         return "predicted"
     if callable(target):
-        return getattr(target, "__name__", type(target).__name__)
+        return name_of(target)
     return target if isinstance(target, str) else checked

@@ -166,7 +166,7 @@ def test_evaluations_are_a_hard_limit_and_counted(method, players):
 
 def test_chunks_do_not_change_the_result(monkeypatch):
     whole = shapley_values(random_game(6), 6, 300, "antithetic")
-    monkeypatch.setattr("xai.shapley.permutation._CHUNK", 64)
+    monkeypatch.setattr("xai.shapley.permutation.CHUNK", 64)
     chunked = shapley_values(random_game(6), 6, 300, "antithetic")
     np.testing.assert_allclose(chunked.values, whole.values, atol=1e-13)
     np.testing.assert_allclose(chunked.standard_error, whole.standard_error, atol=1e-13)
@@ -212,7 +212,7 @@ def test_bad_settings_are_refused(settings, message):
 def test_going_on_equals_the_whole_budget_at_once(method):
     game = network(7)
     first = shapley_values(game, 7, 62, method)
-    rest = estimate(game, 7, 60, method, seed=0, tolerance=None, state=first.state)
+    rest = estimate(game, 7, 60, method=method, state=first.state)
     whole = shapley_values(game, 7, first.evaluations + 60, method)
     assert rest.evaluations == whole.evaluations
     np.testing.assert_allclose(rest.values, whole.values, atol=1e-12)
@@ -224,7 +224,12 @@ def test_a_tolerance_stops_early_and_the_looks_change_no_value(method):
     game, seen = network(12), []
     start = shapley_values(game, 12, 60, method).error
     found = estimate(
-        game, 12, 4000, method, 0, start / 4, report=lambda *looked: seen.append(looked)
+        game,
+        12,
+        4000,
+        method=method,
+        tolerance=start / 4,
+        report=lambda *looked: seen.append(looked),
     )
     assert found.evaluations < 4000
     assert found.error <= start / 4 < seen[-2][1]
@@ -236,7 +241,17 @@ def test_a_tolerance_stops_early_and_the_looks_change_no_value(method):
 def test_a_state_of_another_method_is_refused():
     state = shapley_values(network(9), 9, 60, "antithetic").state
     with pytest.raises(ValueError, match="by 'antithetic' cannot be gone on with by 'kernel'"):
-        estimate(network(9), 9, 60, "kernel", 0, None, state=state)
+        estimate(network(9), 9, 60, method="kernel", state=state)
+
+
+@pytest.mark.parametrize("method", ["kernel", "gaussian_process"])
+def test_either_paired_method_goes_on_from_the_other_s_pairs(method):
+    (other,) = {"kernel", "gaussian_process"} - {method}
+    first = shapley_values(network(7), 7, 62, other)
+    rest = estimate(network(7), 7, 40, method=method, state=first.state)
+    whole = shapley_values(network(7), 7, 102, method)
+    assert rest.method == method
+    np.testing.assert_allclose(rest.values, whole.values, atol=1e-12)
 
 
 def test_automatic_choice_knows_what_each_budget_is_good_for():
