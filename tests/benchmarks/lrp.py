@@ -27,9 +27,8 @@ explainer's own weights, held whatever the batch:
     epsilon_plus                 1.9                        3.3              152 MiB
     epsilon_gamma_box            2.0                        3.4              165 MiB
 
-Without these weights, as TensorFlow's allocator counts, a call takes 1.3, 1.3 and 1.5 times what
-the gradient takes; on VGG16 1.4 times. (There, resident memory shows nothing: making the weights
-leaves 800 MiB that TensorFlow keeps for later use.)
+On VGG16 resident memory shows nothing: making its weights leaves 800 MiB that TensorFlow keeps for
+later use.
 
 Applications, biases zeroed: every family has a rule for each node, finite relevances, and an
 epsilon residual of 6e-6 to 2e-4 of the score. With epsilon_plus it is up to 0.4 (Xception, NASNet):
