@@ -22,11 +22,11 @@ class Estimate:
     """Estimated Shapley values of a game.
 
     Attributes:
-        values: `(players,)`, or `(players, outputs)` for a game of several outputs; they sum to the
-            value of all players together minus that of none, to float precision.
+        values: `(players, ...)`, each in the shape of a value of the game; they sum to the value of
+            all players together minus that of none, to float precision.
         standard_error: Of the values, in their shape; NaN where one sample tells nothing of it.
         evaluations: The number of coalitions that the game was asked for, in all.
-        base_value: The game's value without any player, a scalar or `(outputs,)`.
+        base_value: The game's value without any player.
         full_value: The game's value with all players, likewise.
         method: The estimator.
         state: What the estimator can go on from, arrays by name; None where all is known.
@@ -52,8 +52,9 @@ def shapley_values(game, players, evaluations, method="auto", seed=0, tolerance=
     """Estimates the Shapley values of a game.
 
     Args:
-        game: A function from coalitions, a bool array `(n, players)`, to values `(n,)` or
-            `(n, outputs)`.
+        game: A function from coalitions, a bool array `(n, players)`, to values `(n,)`,
+            `(n, outputs)` or `(n, rows, outputs)`. The Gaussian process knows outputs of one row to
+            be alike, as the classes of a net are, and fits them together.
         players: The number of players.
         evaluations: The most coalitions to ask the game for.
         method: `"exact"`: all coalitions; `"permutation"`: the mean of a player's marginal
@@ -168,6 +169,7 @@ def _paired(game, players, budgets, seed, method, state):
 def _solve(method, halves, values):
     """Returns Shapley values and standard errors given the game's ends and pairs of coalitions."""
     shape = (halves.shape[1], *values.shape[1:])
+    together = shape[2] if len(shape) == 3 else 1
     values = values.reshape(len(values), -1)
     total = values[1] - values[0]
     odd = (values[2::2] - values[3::2]) / 2
@@ -175,7 +177,7 @@ def _solve(method, halves, values):
         found, errors = regress(halves, odd, total)
     else:
         every = np.ones((1, halves.shape[1]), bool)
-        found, errors = posterior(np.r_[every, halves], np.r_[total[None] / 2, odd])
+        found, errors = posterior(np.r_[every, halves], np.r_[total[None] / 2, odd], together)
         found = found + (total - found.sum(axis=0)) / len(found)  # rounding
     return found.reshape(shape), errors.reshape(shape)
 
@@ -279,7 +281,7 @@ def _checked(game):
 
     def checked(coalitions):
         values = np.asarray(game(coalitions), "float64")
-        if values.ndim not in (1, 2) or len(values) != len(coalitions):
+        if values.ndim not in (1, 2, 3) or len(values) != len(coalitions):
             raise ValueError(
                 f"A game returns one value (or one row of outputs) per coalition, {len(coalitions)}"
                 f" here; received an array of shape {values.shape}."

@@ -139,8 +139,8 @@ class SampledShapley:
             tolerance=tolerance,
         )
         outputs = slice(None) if target.is_all else 0
-        found = {name: part[..., outputs] for name, part in _joined(estimates, full).items()}
-        elements = [values[..., outputs] for values in _elements(tables, estimates, full)]
+        found = {name: part[..., outputs] for name, part in _joined(estimates).items()}
+        elements = [values[..., outputs] for values in _elements(tables, estimates)]
         return Attribution(
             values=tree.pack_sequence_as(inputs, elements),
             inputs=inputs,
@@ -260,25 +260,19 @@ def _digests(tables):
     }
 
 
-def _by_row(values, full):
-    """Returns `(rows, players, outputs)` of values `(players, rows * outputs)`."""
-    return np.moveaxis(values.reshape(len(values), -1, full.shape[1]), 0, 1)
-
-
-def _joined(estimates, full):
+def _joined(estimates):
     """Returns what all rows' estimates say of players, `(batch, players, outputs)`, and bases."""
-    bases = [estimate.base_value.reshape(-1, full.shape[1]) for estimate in estimates]
     return {
-        "player_values": _padded([_by_row(e.values, full) for e in estimates]),
-        "standard_error": _padded([_by_row(e.standard_error, full) for e in estimates]),
-        "base_score": np.concatenate(bases),
+        "player_values": _padded([np.moveaxis(e.values, 0, 1) for e in estimates]),
+        "standard_error": _padded([np.moveaxis(e.standard_error, 0, 1) for e in estimates]),
+        "base_score": np.concatenate([estimate.base_value for estimate in estimates]),
     }
 
 
-def _elements(tables, estimates, full):
+def _elements(tables, estimates):
     """Returns players' values spread over the elements of each input, `(batch, ..., outputs)`."""
     parts = [
-        table.players.spread(_by_row(estimate.values, full), table.inputs)
+        table.players.spread(np.moveaxis(estimate.values, 0, 1), table.inputs)
         for table, estimate in zip(tables, estimates, strict=True)
     ]
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]

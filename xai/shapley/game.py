@@ -88,7 +88,7 @@ def mean_scores(evaluate, blends, classes, weights, sizes):
 
 
 def model_game(blender, table, classes, full, batch, players):
-    """Returns the game of some rows: coalitions `(n, players)` to scores `(n, rows * outputs)`.
+    """Returns the game of some rows: coalitions `(n, players)` to scores `(n, rows, outputs)`.
 
     The rows and their backgrounds stay on the device; a call sends masks there and brings scores
     back. The full coalition's score is known and takes no evaluation.
@@ -112,7 +112,7 @@ def model_game(blender, table, classes, full, batch, players):
         if masks:
             scores = _scores(blender, blocks, masks, full.shape)
             values[~is_full] = scores[: len(coalitions) - is_full.sum()]
-        return values.reshape(len(coalitions), -1)
+        return values
 
     return game
 

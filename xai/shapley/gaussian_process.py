@@ -12,6 +12,7 @@ Shapley values in closed form follow from the expansion above (`|U|` by Gauss-Le
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 from scipy import linalg, optimize
@@ -25,6 +26,9 @@ _FIRST = 256  # pairs that the scales of the players are fitted to
 _MORE = 1024  # pairs that the rest is fitted to
 _LOG_SPREAD = 1.0  # prior deviation of the players' log scales from their mean
 _WHITE = (-8.0, 3.0)  # prior mean and deviation of the log variance of the white part
+_LOG_NODES = 32  # beyond half the players: an integral with a logarithm to 1e-14
+
+_gauss_legendre = functools.cache(np.polynomial.legendre.leggauss)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,6 +55,11 @@ class Prior:
         """Of each player, below 1; the variance of a Walsh coefficient is their product."""
         return np.tanh(self.scales / 2)
 
+    @property
+    def _log_sum(self):
+        """The logarithm of the sum of the products of rates over all sets of players."""
+        return np.log1p(self.rates).sum()
+
     def covariance(self, odd, effects):
         """Returns the kernel matrix of coalitions, given those of its parts, `(n, n)`."""
         covariance = odd + self.linear * effects
@@ -60,11 +69,11 @@ class Prior:
     def shapley_values(self, signs):
         """Returns the Shapley values of the kernel as a function of either coalition, `(n, d)`."""
         players = signs.shape[1]
-        nodes, weights = np.polynomial.legendre.leggauss(players // 2 + 1)
+        nodes, weights = _gauss_legendre(players // 2 + 1)
         rates = self.rates
         present, absent = 1 + rates[:, None] * nodes, 1 - rates[:, None] * nodes
         is_in = signs > 0
-        logs = is_in @ np.log(present) + ~is_in @ np.log(absent) - np.log1p(rates).sum()
+        logs = is_in @ np.log(present) + ~is_in @ np.log(absent) - self._log_sum
         terms = np.exp(logs) * weights
         of_product = np.where(is_in, terms @ (1 / present.T), -terms @ (1 / absent.T)) * rates
         sizes = is_in.sum(axis=1)[:, None]
@@ -74,44 +83,52 @@ class Prior:
 
     def variances(self):
         """Returns the variances of the Shapley values before any observation, `(d,)`."""
-        rates, players = self.rates, len(self.scales)
-        of_product = [rate * _odd_sum(np.delete(rates, i)) for i, rate in enumerate(rates)]
-        of_product = np.array(of_product) / np.prod(1 + rates)
+        rates, players = self.rates[:, None], len(self.scales)
+        nodes, weights = _gauss_legendre(players // 2 + _LOG_NODES)
+        root = (nodes + 1) / 2
+        place = root**6  # 1 / (k + 1)^2 is the integral of -log(t) t^k over t from 0 to 1
+        weights = weights * -np.log(root) * 18 * root**5
+        logs = np.log1p([rates * place, -rates * place])
+        of_others = logs.sum(axis=1, keepdims=True) - logs
+        even = np.exp(of_others - self._log_sum).mean(axis=0)
+        of_product = self.rates * (even @ weights)
         of_white = joining_weights(players).sum() / players
         return 4 * (of_product + self.linear / players + self.white * of_white)
 
 
-def posterior(halves, odd_values):
+def posterior(halves, odd_values, together=1):
     """Returns Shapley values and their standard errors given values of the odd part.
 
     Args:
         halves: Coalitions, bool `(n, players)`, the full one among them, none with its complement.
         odd_values: Half the difference of the game at each and at its complement, `(n, outputs)`.
+        together: How many outputs, one after the other, share their scales, as those of one row do.
 
     Returns:
         Two arrays `(players, outputs)`.
     """
     signs = np.where(halves, 1.0, -1.0)
-    results = [_posterior(signs, values) for values in odd_values.T]
-    return tuple(np.stack(part, axis=1) for part in zip(*results, strict=True))
+    groups = np.split(odd_values, range(together, odd_values.shape[1], together), axis=1)
+    results = [_posterior(signs, values) for values in groups]
+    return tuple(np.concatenate(part, axis=1) for part in zip(*results, strict=True))
 
 
 def _posterior(signs, values):
-    """Returns Shapley values and standard errors of one output, `(players,)` each."""
-    size = np.sqrt(np.mean(values**2))
-    if size == 0:
-        return np.zeros((2, signs.shape[1]))
-    values = values / size
+    """Returns Shapley values and standard errors of outputs of one prior, `(players, outputs)`."""
+    sizes = np.sqrt(np.mean(values**2, axis=0))
+    if not sizes.any():
+        return np.zeros((2, signs.shape[1], len(sizes)))
+    values = values / np.where(sizes, sizes, 1)
     with threadpool_limits(1, "blas"):  # more threads only wait for one another on small matrices
-        prior = Prior.of(_fit(signs, values))
+        prior = Prior.of(_fit(signs, values[:, sizes > 0]))
     odd, _ = _products(signs, prior.scales)
     factor = linalg.cholesky(prior.covariance(odd, _effects(signs)), lower=True)
     whitened = linalg.solve_triangular(factor, values, lower=True)
     projected = linalg.solve_triangular(factor, prior.shapley_values(signs), lower=True)
-    left = prior.variances() - np.sum(projected**2, axis=0)
+    left = np.maximum(prior.variances() - np.sum(projected**2, axis=0), 0)
     degrees = max(len(signs) - signs.shape[1] - 2, len(signs) / 4)  # what the fit has left
-    deviation = np.sqrt(whitened @ whitened / degrees * np.maximum(left, 0))
-    return size * (projected.T @ whitened), size * widened(deviation, degrees)
+    deviation = np.sqrt(np.sum(whitened**2, axis=0) / degrees * left[:, None])
+    return sizes * (projected.T @ whitened), sizes * widened(deviation, degrees)
 
 
 def _fit(signs, values):
@@ -145,7 +162,7 @@ def _minimize(loss, start, arguments, bounds):
 
 def _loss(theta, signs, values):
     """Returns the negative log posterior of parameters, the variance profiled, and its gradient."""
-    count, logs, prior = len(signs), theta[:-2], Prior.of(theta)
+    (count, outputs), logs, prior = values.shape, theta[:-2], Prior.of(theta)
     odd, even = _products(signs, prior.scales)
     effects = _effects(signs)
     covariance = prior.covariance(odd, effects)
@@ -153,12 +170,12 @@ def _loss(theta, signs, values):
     if failed:
         return np.inf, np.zeros_like(theta)
     solved = linalg.cho_solve((factor, True), values)
-    energy = max(values @ solved, np.finfo(float).tiny)
-    loss = count / 2 * np.log(energy / count) + np.log(np.diag(factor)).sum()
+    energy = np.maximum(np.sum(values * solved, axis=0), np.finfo(float).tiny)
+    loss = count / 2 * np.log(energy / count).sum() + outputs * np.log(np.diag(factor)).sum()
 
     inverse, _ = linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    slope = inverse - np.outer(solved, solved) * (count / energy)  # of twice the loss
+    slope = outputs * inverse - (solved * (count / energy)) @ solved.T  # of twice the loss
     of_scales = np.einsum("ni,ni->i", signs, (slope * even) @ signs) - np.vdot(slope, odd)
     of_linear, of_white = np.vdot(slope, effects), np.trace(slope)
     gradient = np.r_[
@@ -181,12 +198,3 @@ def _products(signs, scales):
 def _effects(signs):
     """Returns the kernel matrix of main effects of one variance, which sum to 1."""
     return signs @ signs.T / signs.shape[1]
-
-
-def _odd_sum(rates):
-    """Returns the sum over even sets of players of the product of rates by `(size + 1)^2`."""
-    symmetric = np.array([1.0])  # elementary symmetric polynomials, one player after the other
-    for rate in rates:
-        symmetric = np.convolve(symmetric, [1.0, rate])
-    sizes = np.arange(0, len(symmetric), 2)
-    return np.sum(symmetric[sizes] / (sizes + 1) ** 2)

@@ -49,7 +49,7 @@ def masked_game(evaluate, table, classes, full, size):
         for row, target in enumerate(classes):
             for some in np.split(missing, range(step, len(missing), step)):
                 values[some, row] = scores(inputs[row], target, coalitions[some])
-        return values.reshape(len(coalitions), -1)
+        return values
 
     def scores(row, target, coalitions):
         made = np.concatenate([blends(masker, mask, row) for mask in coalitions[:, mask_of]])

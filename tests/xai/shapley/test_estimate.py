@@ -150,6 +150,20 @@ def test_outputs_share_their_evaluations():
         np.testing.assert_allclose(together.values[:, output], alone.values, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", SAMPLED)
+def test_rows_do_not_depend_on_one_another(method):
+    def game(coalitions):
+        values = np.stack([network(8, seed)(coalitions) for seed in range(4)], axis=1)
+        return values.reshape(-1, 2, 2)
+
+    both = shapley_values(game, 8, 100, method)
+    assert both.values.shape == both.standard_error.shape == (8, 2, 2)
+    for row in range(2):
+        alone = shapley_values(lambda s, r=row: game(s)[:, [r]], 8, 100, method)
+        np.testing.assert_allclose(both.values[:, [row]], alone.values, atol=1e-12)
+        np.testing.assert_allclose(both.standard_error[:, [row]], alone.standard_error, atol=1e-12)
+
+
 @pytest.mark.parametrize("method", [*SAMPLED, "auto"])
 @pytest.mark.parametrize("players", [1, 2, 7])
 def test_evaluations_are_a_hard_limit_and_counted(method, players):

@@ -61,7 +61,7 @@ def test_the_full_coalition_takes_no_evaluation():
     (table,) = lay_tables([random(2, 4)], [0.0], [None])
     batch, full = Batch(8, 1, 2), np.array([[3.0], [4.0]])
     game = model_game(element_blender(evaluate, []), table, np.zeros(2, "int32"), full, batch, 4)
-    np.testing.assert_array_equal(game(np.ones((1, 4), bool)), [[3.0, 4.0]])
+    np.testing.assert_array_equal(game(np.ones((1, 4), bool)), full[None])
 
 
 def test_batches_have_one_shape():
