@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from tqdm import tqdm
 
-from xai.shapley.estimate import estimate
+from xai.shapley.estimate import estimate, is_drawn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,14 +18,27 @@ class Budget:
     Attributes:
         evaluations: The most to spend now.
         num_blends: The blends of one coalition.
+        versions: The number of background rows of which each permutation draws one, else 1.
         spent: What an earlier estimate took, 0 without one.
         state: What an earlier estimate can be gone on from, None without one.
     """
 
     evaluations: int
     num_blends: int
+    versions: int = 1
     spent: int = 0
     state: dict | None = None
+
+    @classmethod
+    def plan(cls, evaluations, table, method, spent=0, state=None):
+        """Returns the budget of a table, its background rows averaged over or drawn."""
+        versions = 1 if table.masker else table.num_blends
+        if state is None:
+            drawn = is_drawn(method, table.players.count, evaluations, versions)
+        else:
+            drawn = "versions" in state
+        blends, versions = (1, versions) if drawn else (table.num_blends, 1)
+        return cls(evaluations, blends, versions, spent, state)
 
     @property
     def coalitions(self):
@@ -70,7 +83,13 @@ def _reporter(bar, done, budget):
 def _estimate(game, players, budget, report, settings):
     try:
         return estimate(
-            game, players, budget.coalitions, **settings, state=budget.state, report=report
+            game,
+            players,
+            budget.coalitions,
+            **settings,
+            versions=budget.versions,
+            state=budget.state,
+            report=report,
         )
     except ValueError as error:
         if budget.num_blends > 1:

@@ -1,6 +1,7 @@
 """Estimating Shapley values of any game: one door to all estimators."""
 
 import dataclasses
+import functools
 import itertools
 import math
 
@@ -9,11 +10,12 @@ import numpy as np
 from xai.shapley.coalitions import complemented, sampled_pairs
 from xai.shapley.exact import all_values, shapley_values_of_table
 from xai.shapley.gaussian_process import MOST_PAIRS, posterior
-from xai.shapley.permutation import Moments, permutation_sampling
+from xai.shapley.permutation import Moments, drawn_samples, draws, permutation_sampling, samples
 from xai.shapley.regression import regress
 
 METHODS = ("auto", "exact", "permutation", "antithetic", "kernel", "gaussian_process")
 _PAIRED = ("kernel", "gaussian_process")
+_WALKS = ("permutation", "antithetic")
 _GROWTH = 1.5  # of the evaluations between two looks at the error
 
 
@@ -89,17 +91,29 @@ def shapley_values(game, players, evaluations, method="auto", seed=0, tolerance=
 
 
 def estimate(
-    game, players, evaluations, *, method, seed=0, tolerance=None, state=None, report=None
+    game,
+    players,
+    evaluations,
+    *,
+    method,
+    seed=0,
+    tolerance=None,
+    versions=1,
+    state=None,
+    report=None,
 ):
     """Returns an `Estimate` that may go on from an earlier one; see `shapley_values`.
 
     Args:
-        game: See `shapley_values`, as for all but the last two.
+        game: See `shapley_values`, as for all but the last three.
         players: The number of players.
         evaluations: The most coalitions to ask for, beyond those of the earlier estimate.
         method: The estimator, one that can go on from the state.
         seed: Of the coalitions, that of the earlier estimate.
         tolerance: Of the error.
+        versions: If more than 1, the game is the mean of so many versions of itself, which differ
+            in all but the full coalition, and its second argument says which one to play each
+            coalition in; each permutation plays one of them. See `is_drawn`.
         state: `Estimate.state` of an earlier estimate of the same game.
         report: A function of the evaluations so far and `Estimate.error`, called now and then.
     """
@@ -107,17 +121,39 @@ def estimate(
     players, evaluations = int(players), int(evaluations)
     done = 0 if state is None else int(state["evaluations"])
     earlier = None if state is None else str(state["method"])
-    method = _chosen(method, players, done + evaluations, earlier)
+    method = _chosen(method, players, done + evaluations, earlier, versions)
     _check_budget(method, players, done + evaluations)
     look = tolerance is not None or report is not None
     budgets = _budgets(done, done + evaluations, _smallest(method, players), look)
-    estimator = _ESTIMATORS[method]
+    estimator = functools.partial(_drawn, versions) if versions > 1 else _ESTIMATORS[method]
     for found in estimator(_checked(game), players, budgets, seed, method, state):
         if report is not None:
             report(found.evaluations, found.error)
         if tolerance is not None and found.error <= tolerance:
             break
     return found
+
+
+def is_drawn(method, players, evaluations, versions):
+    """Whether a mean of versions of a game is estimated by permutations that play one version each.
+
+    They take fewer evaluations than coalitions played in all versions. `"auto"` takes them wherever
+    they err less, by the measurements in `tests/benchmarks`; a method by name only where it could
+    not afford its first sample otherwise.
+
+    Args:
+        method: See `shapley_values`, as for the next.
+        players: The number of players.
+        evaluations: The most to spend.
+        versions: The number of versions.
+    """
+    if versions == 1:
+        return False
+    coalitions = 1 + (evaluations - 1) // versions  # the full one is the same in all versions
+    if method != "auto":
+        return method in _WALKS and coalitions < _smallest(method, players)
+    best, few = _automatic(players, coalitions), 1.6 * math.sqrt(versions) * players
+    return best in _WALKS or (best != "exact" and coalitions < few)
 
 
 def _exact(game, players, budgets, seed, method, state):
@@ -129,20 +165,54 @@ def _exact(game, players, budgets, seed, method, state):
 
 def _permutation(game, players, budgets, seed, method, state):
     """Yields the mean contributions over more and more permutations."""
-    samples = permutation_sampling(
-        game, players, budgets, seed, antithetic=method == "antithetic", known=_known(state)
-    )
-    for moments, ends, spent in samples:
-        arrays = {name: np.asarray(value) for name, value in vars(moments).items()}
-        state = _state(method, spent, {**arrays, "ends": ends})
-        yield Estimate(moments.mean, moments.standard_error, spent, *ends, method, state)
+    antithetic = method == "antithetic"
+    nobody_everybody = np.array([[False] * players, [True] * players])
+    ends = game(nobody_everybody) if state is None else state["ends"]
+    cost = _cost_of_walk(method, players)
+
+    def take(orders, first):
+        return samples(game, orders, ends[:1], ends[1], antithetic)
+
+    counts = [(budget - 2) // cost if cost else 1 for budget in budgets]
+    for found in permutation_sampling(take, players, counts, seed, _known(state)):
+        spent = 2 + found.count * cost
+        state = _state(method, spent, {**_arrays(found), "ends": ends})
+        yield Estimate(found.mean, found.standard_error, spent, *ends, method, state)
+
+
+def _drawn(versions, game, players, budgets, seed, method, state):
+    """Yields the mean contributions over more and more permutations, each in a version drawn."""
+    antithetic = method == "antithetic"
+    everybody = np.ones((1, players), bool)
+    top = game(everybody, np.zeros(1, int))[0] if state is None else state["top"]
+    cost = 1 + _cost_of_walk(method, players)
+    counts = [(budget - 1) // cost for budget in budgets]
+    version = draws(versions, counts[-1], seed)
+
+    def take(orders, first):
+        played = version[first : first + len(orders)]
+        return drawn_samples(game, orders, played, top, antithetic)
+
+    for found in permutation_sampling(take, players, counts, seed, _known(state)):
+        spent = 1 + found.count * cost
+        arrays = {**_arrays(found), "top": top, "versions": np.array(versions)}
+        state = _state(method, spent, arrays)
+        (*values, base), (*errors, _) = found.mean, found.standard_error
+        yield Estimate(np.array(values), np.array(errors), spent, base, top, method, state)
+
+
+def _cost_of_walk(method, players):
+    """Returns the evaluations from the empty coalition to the full one, without both ends."""
+    return (players - 1) * (2 if method == "antithetic" else 1)
 
 
 def _known(state):
-    """Returns the moments of the first permutations and the game's ends, None if none are known."""
-    if state is None:
-        return None
-    return Moments(int(state["count"]), state["mean"], state["squares"]), state["ends"]
+    """Returns the moments of the first permutations, None if none are known."""
+    return None if state is None else Moments(int(state["count"]), state["mean"], state["squares"])
+
+
+def _arrays(moments):
+    return {name: np.asarray(value) for name, value in vars(moments).items()}
 
 
 def _paired(game, players, budgets, seed, method, state):
@@ -195,8 +265,11 @@ _ESTIMATORS = {
 }
 
 
-def _chosen(method, players, evaluations, earlier):
+def _chosen(method, players, evaluations, earlier, versions):
     """Returns the estimator of a method, which must be able to go on from an earlier one."""
+    if method == "auto" and earlier is None and versions > 1:
+        affords = evaluations >= _smallest("antithetic", players)
+        return "antithetic" if affords else "permutation"
     if method == "auto" and earlier is None:
         return _automatic(players, evaluations)
     if method == "auto":
@@ -227,11 +300,7 @@ def _smallest(method, players):
     """Returns the smallest budget of an estimator."""
     if method in _PAIRED:
         return 2 + 2 * min(players, 2 ** (players - 1) - 1)
-    return {
-        "exact": 2**players,
-        "permutation": 2 + (players - 1),
-        "antithetic": 2 + 2 * (players - 1),
-    }[method]
+    return 2**players if method == "exact" else 2 + _cost_of_walk(method, players)
 
 
 def _budgets(done, evaluations, smallest, look):
@@ -279,8 +348,8 @@ def _check_budget(method, players, evaluations):
 def _checked(game):
     """Wraps a game so that it returns float64 `(n, ...)` or names what it returned instead."""
 
-    def checked(coalitions):
-        values = np.asarray(game(coalitions), "float64")
+    def checked(coalitions, *versions):
+        values = np.asarray(game(coalitions, *versions), "float64")
         if values.ndim not in (1, 2, 3) or len(values) != len(coalitions):
             raise ValueError(
                 f"A game returns one value (or one row of outputs) per coalition, {len(coalitions)}"

@@ -1,5 +1,7 @@
 """Sampled Shapley values of a trained model's inputs."""
 
+import dataclasses
+
 import numpy as np
 from keras import tree
 
@@ -11,7 +13,13 @@ from xai.shapley.budget import Budget, estimate_all
 from xai.shapley.continuation import check_continuation, digest
 from xai.shapley.estimate import check_positive
 from xai.shapley.first_layer import first_layer
-from xai.shapley.game import Batch, element_blender, in_batches, model_game
+from xai.shapley.game import (
+    Batch,
+    drawn_blender,
+    element_blender,
+    in_batches,
+    model_game,
+)
 from xai.shapley.maskers import masked_game
 from xai.shapley.structure import per_input
 from xai.shapley.table import lay_tables
@@ -31,10 +39,12 @@ class SampledShapley:
         model: A built Keras model; it is not changed.
         baseline: What an absent element is replaced by: a number (for tokens an id); an array of
             one row's shape; background rows `(n, ...)`, over which scores are averaged, at `n`
-            evaluations a coalition; `"blur"`, the row itself under a Gaussian blur whose standard
-            deviation is an eighth of each spatial axis; a function from inputs to such values; or a
-            shap masker, of which Independent, Partition, Fixed and Image without inpainting run on
-            the device. The rank of an array decides whether it is one row or several.
+            evaluations a coalition or, where the budget is small for that, by permutations that
+            draw one row each (`base_score` is then the mean over the rows drawn); `"blur"`, the row
+            itself under a Gaussian blur whose standard deviation is an eighth of each spatial axis;
+            a function from inputs to such values; or a shap masker, of which Independent,
+            Partition, Fixed and Image without inpainting run on the device. The rank of an array
+            decides whether it is one row or several.
         players: None: every element, for images all channels of a pixel together; an int `p`:
             square patches of `p` by `p` pixels; an int array of segment ids in the shape of a row,
             with or without channels (superpixels, groups of features, tokens, time steps); or a
@@ -128,7 +138,7 @@ class SampledShapley:
         if continue_from is not None:
             check_continuation(continue_from, inputs, settings, digests)
         classes, full = self._start(arrays, target, continue_from)
-        budgets = _budgets(tables, evaluations, continue_from)
+        budgets = _budgets(tables, evaluations, method, continue_from)
         estimates = estimate_all(
             self._games(tables, target, classes, full, budgets),
             [table.players.count for table in tables],
@@ -177,18 +187,21 @@ class SampledShapley:
 
     def _games(self, tables, target, classes, full, budgets):
         """Yields the game of each table."""
-        kind = self._kind(tables, budgets)
-        compiled = self._compile(target, kind)
+        shared = self._kind(tables, budgets)
         most = max(table.players.count for table in tables)
         size = self._size(tables[0].inputs)
-        pairs = self._first_layer.most_pairs if kind == "units" else None
+        pairs = self._first_layer.most_pairs if shared == "units" else None
         for table, budget in zip(tables, budgets, strict=True):
+            kind = "drawn" if budget.versions > 1 else shared
+            compiled = self._compile(target, kind)
             known = table, classes[table.rows], full[table.rows]
             if kind == "masker":
                 yield masked_game(compiled, *known, size)
                 continue
             count = len(table.inputs[0])
-            batch = Batch.plan(size, budget.coalitions, table.num_blends, count, pairs)
+            batch = Batch.plan(size, budget.coalitions, budget.num_blends, count, pairs)
+            if kind == "drawn":
+                batch = dataclasses.replace(batch, backgrounds=budget.versions)
             yield model_game(compiled, *known, batch, most)
 
     def _kind(self, tables, budgets):
@@ -200,11 +213,13 @@ class SampledShapley:
         return "units" if by_units else "elements"
 
     def _compile(self, target, kind):
-        """Returns what scores coalitions; only the last is kept, for there is no end of lambdas."""
-        key = (*target.key, kind)
-        if key not in self._compiled:
-            self._compiled = {key: self._compiled_anew(target, kind)}
-        return self._compiled[key]
+        """Returns what scores coalitions; of one target, for there is no end of lambdas."""
+        if target.key not in self._compiled:
+            self._compiled = {target.key: {}}
+        kinds = self._compiled[target.key]
+        if kind not in kinds:
+            kinds[kind] = self._compiled_anew(target, kind)
+        return kinds[kind]
 
     def _compiled_anew(self, target, kind):
         variables = self.model.variables
@@ -220,16 +235,16 @@ class SampledShapley:
             return jit(lambda rows, classes: evaluate([rows], classes), variables)
         if kind == "units":
             return self._first_layer.blender(evaluate_units, variables)
-        return element_blender(evaluate, variables)
+        return (drawn_blender if kind == "drawn" else element_blender)(evaluate, variables)
 
 
-def _budgets(tables, evaluations, earlier):
+def _budgets(tables, evaluations, method, earlier):
     """Returns the `Budget` of each table."""
     if earlier is None:
-        return [Budget(evaluations, table.num_blends) for table in tables]
+        return [Budget.plan(evaluations, table, method) for table in tables]
     states = [earlier.state["estimates"][str(number)] for number in range(len(tables))]
     return [
-        Budget(evaluations, table.num_blends, earlier.evaluations, state)
+        Budget.plan(evaluations, table, method, earlier.evaluations, state)
         for table, state in zip(tables, states, strict=True)
     ]
 

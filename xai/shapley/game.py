@@ -46,7 +46,8 @@ class Blender:
         prepare: A function of inputs, backgrounds and segments, each a list over the model's
             inputs, and the players' numbers `(players,)`, to what all coalitions share.
         scores: A function of that, classes `(rows,)`, the weights of the backgrounds `(n,)` and
-            masks `(coalitions, players)`, to mean scores `(coalitions, rows, outputs)`.
+            masks `(coalitions, players)`, to mean scores `(coalitions, rows, outputs)`. Where each
+        coalition has one background row, masks are a pair: they, and the rows' numbers.
     """
 
     prepare: object
@@ -65,6 +66,21 @@ def element_blender(evaluate, variables):
         sizes = tuple(ops.shape(part)[0] for part in (masks, weights, classes))
         blends = [_blend(*part, masks, sizes) for part in zip(*parts, strict=True)]
         return mean_scores(evaluate, blends, classes, weights, sizes)
+
+    return Blender(lambda *parts: parts[:3], jit(scores, variables))
+
+
+def drawn_blender(evaluate, variables):
+    """Returns the `Blender` of one background row for each coalition; see `element_blender`."""
+
+    def scores(parts, classes, weights, masks):
+        inputs, backgrounds, segments = parts
+        masks, drawn = masks
+        sizes = ops.shape(masks)[0], 1, ops.shape(classes)[0]
+        chosen = [b if b is None else ops.take(b, drawn, axis=0)[:, None] for b in backgrounds]
+        chosen = zip(inputs, chosen, segments, strict=True)
+        blends = [_blend(*part, masks, sizes) for part in chosen]
+        return mean_scores(evaluate, blends, classes, ops.ones((1,)), sizes)
 
     return Blender(lambda *parts: parts[:3], jit(scores, variables))
 
@@ -91,7 +107,8 @@ def model_game(blender, table, classes, full, batch, players):
     """Returns the game of some rows: coalitions `(n, players)` to scores `(n, rows, outputs)`.
 
     The rows and their backgrounds stay on the device; a call sends masks there and brings scores
-    back. The full coalition's score is known and takes no evaluation.
+    back. The full coalition's score is known and takes no evaluation. With a `drawn_blender` the
+    game takes the number of a background row for each coalition too, `(n,)`.
 
     Args:
         blender: A `Blender`.
@@ -104,14 +121,16 @@ def model_game(blender, table, classes, full, batch, players):
     """
     blocks = list(_blocks(blender, table, classes, batch, players))
 
-    def game(coalitions):
+    def game(coalitions, *drawn):
         values = np.empty((len(coalitions), *full.shape))
-        is_full = coalitions.all(axis=1)
-        values[is_full] = full
-        masks = list(_masks(coalitions[~is_full], batch.coalitions, players))
+        asked = ~coalitions.all(axis=1)
+        values[~asked] = full
+        masks = _masks(coalitions[asked], batch.coalitions, players)
+        numbers = (_filled(array[asked], batch.coalitions) for array in drawn)
+        masks = list(zip(masks, *numbers, strict=True)) if drawn else list(masks)
         if masks:
-            scores = _scores(blender, blocks, masks, full.shape)
-            values[~is_full] = scores[: len(coalitions) - is_full.sum()]
+            shape = len(masks) * batch.coalitions, *full.shape
+            values[asked] = _scores(blender, blocks, masks, shape)[: asked.sum()]
         return values
 
     return game
@@ -129,7 +148,7 @@ def in_batches(function, arrays, size):
 
 def _scores(blender, blocks, masks, shape):
     """Returns scores of all masks for all rows, `(coalitions, rows, outputs)`."""
-    totals = np.zeros((len(masks) * len(masks[0]), *shape))
+    totals = np.zeros(shape)
     for rows, prepared, classes, weights in blocks:
         scores = [blender.scores(prepared, classes, weights, mask) for mask in masks]
         scores = np.concatenate([ops.convert_to_numpy(part) for part in scores])
@@ -176,10 +195,17 @@ class _Shared:
 
 def _masks(coalitions, size, players):
     """Yields masks of one shape `(size, players)`, the last ones filled up."""
-    for start in range(0, len(coalitions), size):
-        part = coalitions[start : start + size]
-        fill = ((0, size - len(part)), (0, players - part.shape[1]))
-        yield ops.convert_to_tensor(np.pad(part, fill))
+    fill = ((0, 0), (0, players - coalitions.shape[1]))
+    yield from _filled(np.pad(coalitions, fill), size)
+
+
+def _filled(array, size):
+    """Yields tensors of one size along the first axis, the last one filled up."""
+    for start in range(0, len(array), size):
+        part = array[start : start + size]
+        yield ops.convert_to_tensor(
+            np.pad(part, [(0, size - len(part)), *[(0, 0)] * (part.ndim - 1)])
+        )
 
 
 def _blend(inputs, background, segments, masks, sizes):

@@ -47,59 +47,85 @@ class Moments:
         return widened(deviation, self.count - 1)
 
 
-def permutation_sampling(game, players, budgets, seed, antithetic, known=None):
-    """Yields the moments of sampled marginal contributions, the game's ends, the evaluations.
-
-    The ends are its values with no player and with all, `(2, ...)`.
-
-    A sample is what each player adds along one permutation, or the mean over a permutation and its
-    reverse. It spends `players - 1` evaluations a permutation, and two for the empty and the full
-    coalition, which all permutations share.
+def permutation_sampling(take, players, counts, seed, known=None):
+    """Yields the moments of more and more samples, one of each random permutation.
 
     Args:
-        game: See `shapley_values`.
+        take: A function of permutations `(n, players)` and the number of the first of them to
+            samples `(n, ...)`.
         players: The number of players.
-        budgets: Evaluations in all after which to yield, rising.
+        counts: Numbers of samples after which to yield, rising.
         seed: Of the permutations.
-        antithetic: Whether each is followed by its reverse.
-        known: The moments of the first permutations and the ends, if they are known.
+        known: The moments of the first samples, if they are known.
     """
-    if known is None:
-        known = None, game(np.array([[False] * players, [True] * players]))
-    moments, ends = known
-    cost = max(players - 1, 1) * (2 if antithetic else 1)
-    per_chunk = max(1, CHUNK // (cost * players))
+    per_chunk = max(1, CHUNK // (2 * players**2))
     random = np.random.default_rng(seed)
-    done = 0 if moments is None else moments.count
+    done = 0 if known is None else known.count
     for _ in range(done):
         random.permutation(players)
-    for budget in budgets:
-        count = (budget - 2) // cost if players > 1 else 1
+    for count in counts:
         while done < count:
             orders = [random.permutation(players) for _ in range(min(per_chunk, count - done))]
-            chunk = Moments.of(_samples(game, np.array(orders), ends, antithetic))
-            moments = chunk if moments is None else moments.merge(chunk)
-            done = moments.count
-        yield moments, ends, 2 + (done * cost if players > 1 else 0)
+            chunk = Moments.of(take(np.array(orders), done))
+            known = chunk if known is None else known.merge(chunk)
+            done = known.count
+        yield known
 
 
-def _samples(game, orders, ends, antithetic):
-    """Returns one sample of all players' contributions per order, `(orders, players, ...)`."""
+def samples(game, orders, bottom, top, antithetic):
+    """Returns what each player adds along permutations, `(orders, players, ...)`.
+
+    Args:
+        game: A function of coalitions, `players - 1` for each permutation, one after the other.
+        orders: Permutations, `(orders, players)`.
+        bottom: The value without any player, `(orders or 1, ...)`.
+        top: The value of all players, `(...)`.
+        antithetic: Whether to take the mean of each permutation and its reverse.
+    """
     if not antithetic:
-        return _marginals(game, orders, ends)
-    both = _marginals(game, np.concatenate([orders, orders[:, ::-1]]), ends)
+        return _marginals(game, orders, bottom, top)
+    bottoms = np.concatenate([bottom, bottom]) if len(bottom) > 1 else bottom
+    both = _marginals(game, np.concatenate([orders, orders[:, ::-1]]), bottoms, top)
     return (both[: len(orders)] + both[len(orders) :]) / 2
 
 
-def _marginals(game, orders, ends):
+def drawn_samples(game, orders, versions, top, antithetic):
+    """Returns what each player adds, then the value of nobody, `(orders, players + 1, ...)`.
+
+    Args:
+        game: A function of coalitions `(n, players)` and of which of its versions each is played
+            in, `(n,)`.
+        orders: Permutations, `(orders, players)`.
+        versions: The version that each permutation is played in, `(orders,)`.
+        top: The value of all players, the same in all versions.
+        antithetic: See `samples`.
+    """
+    players = orders.shape[1]
+
+    def of_versions(coalitions):
+        walks = np.resize(versions, len(coalitions) // (players - 1))  # the reverse ones come last
+        return game(coalitions, np.repeat(walks, players - 1))
+
+    bottom = game(np.zeros(orders.shape, bool), versions)
+    added = samples(of_versions, orders, bottom, top, antithetic)
+    return np.concatenate([added, bottom[:, None]], axis=1)
+
+
+def draws(versions, count, seed):
+    """Returns the numbers of versions to play, `(count,)`: all of them in turn, in random order."""
+    random = np.random.default_rng([seed, versions])
+    rounds = [random.permutation(versions) for _ in range(-(-count // versions))]
+    return np.concatenate(rounds)[:count]
+
+
+def _marginals(game, orders, bottom, top):
     """Returns what each player adds when it joins, for each order."""
     count, players = orders.shape
     ranks = np.argsort(orders, axis=1)  # the position at which each player joins
     joined = np.arange(1, players)[None, :, None] > ranks[:, None, :]
-    values = game(joined.reshape(-1, players)) if players > 1 else ends[:0]
-    values = values.reshape(count, players - 1, *ends.shape[1:])
-    bottom = np.broadcast_to(ends[0], (count, 1, *ends.shape[1:]))
-    top = np.broadcast_to(ends[1], (count, 1, *ends.shape[1:]))
-    steps = np.diff(np.concatenate([bottom, values, top], axis=1), axis=1)
-    shape = ranks.shape + (1,) * (steps.ndim - 2)
+    values = game(joined.reshape(-1, players)) if players > 1 else np.empty((0, *top.shape))
+    values = values.reshape(count, players - 1, *top.shape)
+    ends = [np.broadcast_to(end, (count, *top.shape))[:, None] for end in (bottom, top)]
+    steps = np.diff(np.concatenate([ends[0], values, ends[1]], axis=1), axis=1)
+    shape = ranks.shape + (1,) * top.ndim
     return np.take_along_axis(steps, ranks.reshape(shape), axis=1)

@@ -9,6 +9,7 @@ from keras import layers
 
 import xai
 from xai.shapley.baselines import resolve
+from xai.shapley.permutation import draws
 
 with warnings.catch_warnings():  # shap 0.51 colours its maps in a way that matplotlib will drop
     warnings.simplefilter("ignore", PendingDeprecationWarning)
@@ -63,9 +64,47 @@ def test_background_rows_are_averaged_over_and_counted():
 
 
 def test_a_budget_too_small_says_what_a_coalition_costs():
+    shapley = xai.SampledShapley(net(5), random(50, 5))
     with pytest.raises(ValueError, match="evaluations") as raised:
-        explained(net(5), random(50, 5), random(1, 5), evaluations=100)
+        shapley(random(1, 5), evaluations=100, method="kernel")
     assert "each coalition but the full one takes 50" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("method", ["permutation", "antithetic", "auto"])
+def test_a_budget_too_small_for_every_background_row_draws_one_for_each_permutation(method):
+    model, x, background = net(5), random(3, 5), random(8, 5, seed=1)
+    shapley = xai.SampledShapley(model, background, batch_size=16)
+    evaluations = 1 + 6 * (5 if method == "permutation" else 9)  # of six samples
+    found = shapley(x, 0, evaluations, method)
+    assert found.evaluations == evaluations
+    np.testing.assert_allclose(found.residual, 0, atol=1e-12)
+    scores = model.predict(background, verbose=0)[:, 0]
+    drawn = draws(8, 6, seed=0)
+    np.testing.assert_allclose(found.base_score, np.full(3, scores[drawn].mean()), rtol=1e-5)
+    truth = shapley(x, 0, 8 * 32, "exact").values
+    assert np.all(np.abs(found.values - truth) < 5 * found.standard_error)
+
+
+def test_a_linear_model_is_exact_once_every_background_row_was_drawn():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_initializer="normal")])
+    x, background = random(2, 5), random(8, 5, seed=1)
+    shapley = xai.SampledShapley(model, background)
+    expected = (x - background.mean(axis=0)) * model.get_weights()[0][:, 0]
+    found = shapley(x, 0, 1 + 8 * 9)
+    np.testing.assert_allclose(found.values, expected, atol=1e-6)
+
+
+def test_images_and_several_inputs_draw_their_background_rows_together():
+    image, table = keras.Input((4, 4, 3), name="image"), keras.Input((3,), name="table")
+    joined = layers.Concatenate()([layers.Flatten()(image), table])
+    model = keras.Model({"image": image, "table": table}, layers.Dense(2)(joined))
+    x, rows = ({"image": random(n, 4, 4, 3), "table": random(n, 3)} for n in (2, 6))
+    shapley = xai.SampledShapley(model, rows, {"image": 2, "table": None})
+    found = shapley(x, 1, 1 + 6 * (2 * 7 - 1))
+    assert found.evaluations == 1 + 6 * 13
+    base = model.predict(rows, verbose=0)[:, 1].mean()
+    np.testing.assert_allclose(found.base_score, base, rtol=1e-5)
+    np.testing.assert_allclose(found.residual, 0, atol=1e-12)
 
 
 def test_a_blur_is_each_row_s_own_and_leaves_channels_apart():

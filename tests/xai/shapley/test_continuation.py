@@ -34,6 +34,16 @@ def test_two_budgets_make_the_result_of_their_sum(model, method, target, tmp_pat
     np.testing.assert_allclose(both.residual, 0, atol=1e-12)
 
 
+def test_permutations_that_draw_a_background_row_go_on_too(model):
+    shapley = xai.SampledShapley(model, np.random.default_rng(1).normal(size=(20, 6)))
+    first = shapley(X, 0, evaluations=1 + 4 * 11)
+    both = shapley(X, 0, evaluations=3 * 11, continue_from=first)
+    whole = shapley(X, 0, evaluations=1 + 7 * 11)
+    assert both.evaluations == whole.evaluations == 78
+    np.testing.assert_allclose(both.values, whole.values, atol=1e-6)
+    np.testing.assert_allclose(both.base_score, whole.base_score, rtol=1e-6)
+
+
 def test_rows_with_players_of_their_own_go_on_too(model):
     shapley = xai.SampledShapley(model, 0.0, lambda row: np.arange(6) // (1 + (row[0] > 0)))
     settings = {"method": "permutation"}

@@ -110,6 +110,34 @@ def test_estimates_are_linear_in_the_game(method):
     np.testing.assert_allclose(values[2], 3 * values[0] - values[1], atol=1e-12)
 
 
+def versions_of_network(players, versions, seed):
+    """A mean of networks, their full coalition the same, and its exact Shapley values."""
+    games = [network(players, 100 * seed + number) for number in range(versions)]
+    full = np.ones((1, players), bool)
+
+    def game(coalitions, version):
+        values = np.stack([each(coalitions) - each(full) for each in games])
+        return values[version, np.arange(len(coalitions))]
+
+    def mean(coalitions):
+        return np.mean([each(coalitions) - each(full) for each in games], axis=0)
+
+    return game, shapley_values(mean, players, 2**players, "exact").values
+
+
+@pytest.mark.parametrize("method", ["permutation", "antithetic"])
+def test_the_error_accounts_for_the_versions_drawn(method):
+    covered, errors = [], []
+    for seed in range(80):
+        game, truth = versions_of_network(6, 200, seed)
+        found = estimate(game, 6, 200, method=method, seed=seed, versions=200)
+        assert found.evaluations <= 200
+        covered.append(np.abs(found.values - truth) < 1.96 * found.standard_error)
+        errors.append((found.values - truth) / found.standard_error)
+    assert 0.92 <= np.mean(covered) <= 0.98
+    assert np.abs(np.mean(errors)) < 0.2
+
+
 def test_antithetic_pairs_are_exact_for_games_of_order_two():
     matrix = np.random.default_rng(0).normal(size=(6, 6))
 
