@@ -126,7 +126,7 @@ def estimate(
     look = tolerance is not None or report is not None
     budgets = _budgets(done, done + evaluations, _smallest(method, players), look)
     estimator = functools.partial(_drawn, versions) if versions > 1 else _ESTIMATORS[method]
-    for found in estimator(_checked(game), players, budgets, seed, method, state):
+    for found in estimator(_Checked(game), players, budgets, seed, method, state):
         if report is not None:
             report(found.evaluations, found.error)
         if tolerance is not None and found.error <= tolerance:
@@ -154,6 +154,11 @@ def is_drawn(method, players, evaluations, versions):
         return method in _WALKS and coalitions < _smallest(method, players)
     best, few = _automatic(players, coalitions), 1.6 * math.sqrt(versions) * players
     return best in _WALKS or (best != "exact" and coalitions < few)
+
+
+def is_walk(method, players, evaluations):
+    """Whether the estimator of a method goes along permutations; see `shapley_values`."""
+    return (_automatic(players, evaluations) if method == "auto" else method) in _WALKS
 
 
 def _exact(game, players, budgets, seed, method, state):
@@ -345,18 +350,32 @@ def _check_budget(method, players, evaluations):
         )
 
 
-def _checked(game):
-    """Wraps a game so that it returns float64 `(n, ...)` or names what it returned instead."""
+class _Checked:
+    """A game that returns float64 `(n, ...)`, or names what it returned instead."""
 
-    def checked(coalitions, *versions):
-        values = np.asarray(game(coalitions, *versions), "float64")
-        if values.ndim not in (1, 2, 3) or len(values) != len(coalitions):
-            raise ValueError(
-                f"A game returns one value (or one row of outputs) per coalition, {len(coalitions)}"
-                f" here; received an array of shape {values.shape}."
-            )
-        if not np.isfinite(values).all():
-            raise ValueError("The game returned NaN or infinite values.")
-        return values
+    def __init__(self, game):
+        self._game = game
+        self.walk = self._walk if getattr(game, "walk", None) else None
 
-    return checked
+    def __call__(self, coalitions, *versions):
+        return _finite(self._game(coalitions, *versions), len(coalitions))
+
+    def _walk(self, orders):
+        return _finite(self._game.walk(orders), orders.size - len(orders))
+
+
+def _finite(values, count):
+    """Returns a game's values of so many coalitions as float64.
+
+    Raises:
+        ValueError: They have another shape, or are not finite.
+    """
+    values = np.asarray(values, "float64")
+    if values.ndim not in (1, 2, 3) or len(values) != count:
+        raise ValueError(
+            f"A game returns one value (or one row of outputs) per coalition, {count} here; "
+            f"received an array of shape {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError("The game returned NaN or infinite values.")
+    return values

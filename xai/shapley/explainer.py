@@ -11,7 +11,7 @@ from xai.attribution import Attribution
 from xai.model import check_batch_size, open_model
 from xai.shapley.budget import Budget, estimate_all
 from xai.shapley.continuation import check_continuation, digest
-from xai.shapley.estimate import check_positive
+from xai.shapley.estimate import check_positive, is_walk
 from xai.shapley.first_layer import first_layer
 from xai.shapley.game import (
     Batch,
@@ -140,7 +140,7 @@ class SampledShapley:
         classes, full = self._start(arrays, target, continue_from)
         budgets = _budgets(tables, evaluations, method, continue_from)
         estimates = estimate_all(
-            self._games(tables, target, classes, full, budgets),
+            self._games(tables, target, classes, full, budgets, method),
             [table.players.count for table in tables],
             budgets,
             progress,
@@ -185,9 +185,9 @@ class SampledShapley:
         elements = sum(array[0].size for array in arrays)
         return self._batch_size or int(np.clip(_ELEMENTS // elements, 8, 512))
 
-    def _games(self, tables, target, classes, full, budgets):
+    def _games(self, tables, target, classes, full, budgets, method):
         """Yields the game of each table."""
-        shared = self._kind(tables, budgets)
+        shared = self._kind(tables, budgets, method)
         most = max(table.players.count for table in tables)
         size = self._size(tables[0].inputs)
         pairs = self._first_layer.most_pairs if shared == "units" else None
@@ -204,12 +204,19 @@ class SampledShapley:
                 batch = dataclasses.replace(batch, backgrounds=budget.versions)
             yield model_game(compiled, *known, batch, most)
 
-    def _kind(self, tables, budgets):
+    def _kind(self, tables, budgets, method):
         """Returns what blends: a masker, the units of a first layer, or the elements of inputs."""
         if tables[0].masker:
             return "masker"
-        first, coalitions = self._first_layer, [budget.coalitions for budget in budgets]
-        by_units = first and all(map(first.is_worthwhile, tables, coalitions))
+        first = self._first_layer
+        by_units = first and all(
+            first.is_worthwhile(
+                table,
+                budget.coalitions,
+                is_walk(method, table.players.count, budget.coalitions),
+            )
+            for table, budget in zip(tables, budgets, strict=True)
+        )
         return "units" if by_units else "elements"
 
     def _compile(self, target, kind):

@@ -2,10 +2,12 @@
 
 A blend replaces elements, and a Dense layer sums over elements: its units for a coalition are those
 of the baseline plus, for every player present, what that player's elements change. These changes
-are worked out once, and a coalition is then a row of a matrix product over players.
+are worked out once. A coalition is then a row of a matrix product over players, and those along a
+permutation are running sums, at one addition per unit.
 """
 
 import dataclasses
+import math
 
 import keras
 from keras import ops, tree
@@ -14,9 +16,11 @@ from kerasdl.backend import jit
 from xai import graph as graphs
 from xai.shapley.game import Blender, mean_scores
 
-# Units pay (tests/benchmarks/shapley.py) from so many coalitions on, where players are at most half
-# as many as features, or the layer is so narrow that blends take a large part of the time.
+# Units pay (tests/benchmarks/shapley.py) from so many coalitions on: along permutations, where
+# players are at most half as many as features, or where the layer is so narrow that blends take a
+# large part of the time.
 _COALITIONS, _NARROW = 512, 256
+_MANY = 160  # players from which on running sums take less time than products with masks
 _PRODUCTS = 2**24  # numbers that the changes of one batch may take to work out: 64 MiB
 _KEPT = 2**26  # numbers that the changes of all rows may take: 256 MiB
 
@@ -44,17 +48,18 @@ class FirstLayer:
     layer: object
     after: graphs.Graph
 
-    def is_worthwhile(self, table, coalitions):
+    def is_worthwhile(self, table, coalitions, is_walk):
         """Whether units take less time than whole inputs, and no more memory than is there.
 
         Args:
             table: A `Table`.
             coalitions: The number of coalitions that each row is to be asked for.
+            is_walk: Whether they lie along permutations.
         """
         players, units = table.players.count, self.layer.units
         fits = len(table.inputs[0]) * table.num_blends * players * units <= _KEPT
         pays = 2 * players <= self.before.outputs.shape[-1] or units <= _NARROW
-        return fits and pays and coalitions >= _COALITIONS
+        return fits and (is_walk or pays) and coalitions >= _COALITIONS
 
     @property
     def most_pairs(self):
@@ -81,14 +86,22 @@ class FirstLayer:
             changes = ops.moveaxis(present - absent, -1, 0)[..., None] * kernel[:, None, None]
             return start, ops.segment_sum(changes, ids, num_segments=ops.shape(players)[0])
 
+        def mean(units, classes, weights):
+            units = ops.cast(units, self.after.inputs.dtype)
+            return mean_scores(evaluate, [units], classes, weights, ops.shape(units)[:3])
+
         def scores(prepared, classes, weights, masks):
             start, changes = prepared
             units = start + ops.tensordot(ops.cast(masks, "float32"), changes, axes=1)
-            units = ops.cast(units, self.after.inputs.dtype)
-            sizes = tuple(ops.shape(part)[0] for part in (masks, weights, classes))
-            return mean_scores(evaluate, [units], classes, weights, sizes)
+            return mean(units, classes, weights)
 
-        return Blender(jit(prepare, variables), jit(scores, variables))
+        def walk(prepared, classes, weights, orders):
+            start, changes = prepared
+            units = start + running_sums(ops.take(changes, orders[:, :-1], axis=0))
+            return mean(ops.reshape(units, (-1, *ops.shape(changes)[1:])), classes, weights)
+
+        functions = [prepare, scores, walk]
+        return Blender(*(jit(function, variables) for function in functions), _MANY)
 
     def _features(self, values):
         """Returns what the layer reads of inputs `(n, rows, ...)`, `(n, rows, features)`."""
@@ -96,6 +109,19 @@ class FirstLayer:
         features = self.before.run(ops.reshape(values, (-1, *row)), graphs.call)
         features = ops.reshape(features, (n, rows, self.before.outputs.shape[-1]))
         return ops.cast(features, "float32")
+
+
+def running_sums(values):
+    """Returns sums along axis 1 of all from the first on, by blocks: two short sums are faster."""
+    count, *shape = ops.shape(values)
+    steps, *rest = shape
+    block = math.isqrt(steps - 1) + 1
+    values = ops.pad(values, [(0, 0), (0, block**2 - steps), *[(0, 0)] * len(rest)])
+    values = ops.reshape(values, (count, block, block, -1))
+    within = ops.einsum("ij,cbju->cbiu", ops.tril(ops.ones((block, block))), values)
+    ends = within[:, :, -1:]
+    sums = within + (ops.cumsum(ends, axis=1) - ends)
+    return ops.reshape(sums, (count, block**2, *rest))[:, :steps]
 
 
 def first_layer(graph):

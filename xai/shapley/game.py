@@ -40,7 +40,7 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Blender:
-    """Two compiled functions that score blends.
+    """Compiled functions that score blends.
 
     Attributes:
         prepare: A function of inputs, backgrounds and segments, each a list over the model's
@@ -48,10 +48,15 @@ class Blender:
         scores: A function of that, classes `(rows,)`, the weights of the backgrounds `(n,)` and
             masks `(coalitions, players)`, to mean scores `(coalitions, rows, outputs)`. Where each
         coalition has one background row, masks are a pair: they, and the rows' numbers.
+        walk: Likewise, of permutations `(n, players)`, to the scores that `ModelGame.walk` makes;
+            None where there is no such way.
+        many: The number of players from which on `walk` takes less time than masks.
     """
 
     prepare: object
     scores: object
+    walk: object = None
+    many: int = 0
 
 
 def element_blender(evaluate, variables):
@@ -103,12 +108,72 @@ def mean_scores(evaluate, blends, classes, weights, sizes):
     return ops.sum(scores * weights[:, None, None], axis=1)
 
 
-def model_game(blender, table, classes, full, batch, players):
-    """Returns the game of some rows: coalitions `(n, players)` to scores `(n, rows, outputs)`.
+@dataclasses.dataclass(frozen=True, eq=False)
+class ModelGame:
+    """The game of some rows: coalitions `(n, players)` to scores `(n, rows, outputs)`.
 
     The rows and their backgrounds stay on the device; a call sends masks there and brings scores
     back. The full coalition's score is known and takes no evaluation. With a `drawn_blender` the
     game takes the number of a background row for each coalition too, `(n,)`.
+
+    Attributes:
+        blender: A `Blender`.
+        blocks: Slices of the rows, with what their scores take.
+        full: The scores of the rows as they are, `(rows, outputs)`.
+        size: Coalitions per compiled call.
+        players: The number of players that masks are filled up to, so that games of fewer share
+            one compiled function.
+    """
+
+    blender: Blender
+    blocks: list
+    full: np.ndarray
+    size: int
+    players: int
+
+    def __call__(self, coalitions, *drawn):
+        """Returns the scores of coalitions."""
+        values = np.empty((len(coalitions), *self.full.shape))
+        asked = ~coalitions.all(axis=1)
+        values[~asked] = self.full
+        numbers = (_filled(array[asked], self.size) for array in drawn)
+        masks = _filled(self._wide(coalitions[asked]), self.size)
+        masks = zip(masks, *numbers, strict=True) if drawn else masks
+        values[asked] = self._scores(self.blender.scores, masks, asked.sum())
+        return values
+
+    @property
+    def walk(self):
+        """A function of permutations `(n, players)` to the scores of what they pass.
+
+        These are their first player, their first two, and so on but for all, one permutation after
+        the other, `(n * (players - 1), rows, outputs)`. None where masks do as well.
+        """
+        return self._walk if self.blender.walk and self.players >= self.blender.many else None
+
+    def _walk(self, orders):
+        count, players = orders.shape
+        together = max(1, self.size // (self.players - 1))
+        batches = _filled(self._wide(orders).astype("int32"), together)
+        scores = self._scores(self.blender.walk, batches, count * (self.players - 1))
+        scores = scores.reshape(count, self.players - 1, *self.full.shape)[:, : players - 1]
+        return scores.reshape(-1, *self.full.shape)
+
+    def _wide(self, array):
+        return np.pad(array, ((0, 0), (0, self.players - array.shape[1])))
+
+    def _scores(self, function, batches, count):
+        """Returns what a function makes of batches of coalitions for all rows."""
+        totals, batches = np.zeros((count, *self.full.shape)), list(batches)
+        for rows, prepared, classes, weights in self.blocks if batches else ():
+            scores = [function(prepared, classes, weights, batch) for batch in batches]
+            scores = np.concatenate([ops.convert_to_numpy(part) for part in scores])
+            totals[:, rows] += scores[:count, : len(self.full[rows])]
+        return totals
+
+
+def model_game(blender, table, classes, full, batch, players):
+    """Returns the `ModelGame` of a table.
 
     Args:
         blender: A `Blender`.
@@ -116,24 +181,10 @@ def model_game(blender, table, classes, full, batch, players):
         classes: The class to score in each row, `(rows,)`.
         full: The scores of the rows as they are, `(rows, outputs)`.
         batch: A `Batch`.
-        players: The number of players that masks are filled up to, so that games of fewer share
-            one compiled function.
+        players: See `ModelGame`.
     """
     blocks = list(_blocks(blender, table, classes, batch, players))
-
-    def game(coalitions, *drawn):
-        values = np.empty((len(coalitions), *full.shape))
-        asked = ~coalitions.all(axis=1)
-        values[~asked] = full
-        masks = _masks(coalitions[asked], batch.coalitions, players)
-        numbers = (_filled(array[asked], batch.coalitions) for array in drawn)
-        masks = list(zip(masks, *numbers, strict=True)) if drawn else list(masks)
-        if masks:
-            shape = len(masks) * batch.coalitions, *full.shape
-            values[asked] = _scores(blender, blocks, masks, shape)[: asked.sum()]
-        return values
-
-    return game
+    return ModelGame(blender, blocks, full, batch.coalitions, players)
 
 
 def in_batches(function, arrays, size):
@@ -144,16 +195,6 @@ def in_batches(function, arrays, size):
         outputs = function(*(ops.convert_to_tensor(array[rows]) for array in arrays))
         parts.append(tree.map_structure(ops.convert_to_numpy, outputs))
     return tree.map_structure(lambda *arrays: np.concatenate(arrays)[:count], *parts)
-
-
-def _scores(blender, blocks, masks, shape):
-    """Returns scores of all masks for all rows, `(coalitions, rows, outputs)`."""
-    totals = np.zeros(shape)
-    for rows, prepared, classes, weights in blocks:
-        scores = [blender.scores(prepared, classes, weights, mask) for mask in masks]
-        scores = np.concatenate([ops.convert_to_numpy(part) for part in scores])
-        totals[:, rows] += scores[:, : len(totals[0, rows])]
-    return totals
 
 
 def _blocks(blender, table, classes, batch, players):
@@ -191,12 +232,6 @@ class _Shared:
         if key not in self._kept:
             self._kept[key] = ops.convert_to_tensor(array[taken])
         return self._kept[key]
-
-
-def _masks(coalitions, size, players):
-    """Yields masks of one shape `(size, players)`, the last ones filled up."""
-    fill = ((0, 0), (0, players - coalitions.shape[1]))
-    yield from _filled(np.pad(coalitions, fill), size)
 
 
 def _filled(array, size):

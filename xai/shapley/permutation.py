@@ -122,10 +122,19 @@ def _marginals(game, orders, bottom, top):
     """Returns what each player adds when it joins, for each order."""
     count, players = orders.shape
     ranks = np.argsort(orders, axis=1)  # the position at which each player joins
-    joined = np.arange(1, players)[None, :, None] > ranks[:, None, :]
-    values = game(joined.reshape(-1, players)) if players > 1 else np.empty((0, *top.shape))
+    values = _passed(game, orders, ranks) if players > 1 else np.empty((0, *top.shape))
     values = values.reshape(count, players - 1, *top.shape)
     ends = [np.broadcast_to(end, (count, *top.shape))[:, None] for end in (bottom, top)]
     steps = np.diff(np.concatenate([ends[0], values, ends[1]], axis=1), axis=1)
     shape = ranks.shape + (1,) * top.ndim
     return np.take_along_axis(steps, ranks.reshape(shape), axis=1)
+
+
+def _passed(game, orders, ranks):
+    """Returns the values of the coalitions that orders pass, by a game's own way if it has one."""
+    walk = getattr(game, "walk", None)
+    if walk:
+        return walk(orders)
+    players = orders.shape[1]
+    joined = np.arange(1, players)[None, :, None] > ranks[:, None, :]
+    return game(joined.reshape(-1, players))

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import xai
 from xai.model import open_model
-from xai.shapley.first_layer import FirstLayer, first_layer
+from xai.shapley.first_layer import FirstLayer, first_layer, running_sums
 from xai.shapley.game import Batch, element_blender, model_game
 from xai.shapley.maskers import masked_game
 from xai.shapley.table import lay_tables
@@ -100,13 +100,17 @@ def test_a_batch_is_never_larger_than_asked_for(size, evaluations, backgrounds, 
         ([layers.Normalization(mean=[1.0] * 12, variance=[2.0] * 12)], 12),
     ],
 )
+@pytest.mark.parametrize("method", ["antithetic", "kernel"])
 @pytest.mark.parametrize("backgrounds", [1, 3])
-def test_the_first_layer_s_units_make_the_same_values(before, features, backgrounds, monkeypatch):
+def test_the_first_layer_s_units_make_the_same_values(
+    before, features, backgrounds, method, monkeypatch
+):
     model = perceptron(*before, features=features)
     shape = model.input_shape[1:]
     x, background = random(3, *shape), random(backgrounds, *shape, seed=1)
     shapley = xai.SampledShapley(model, background, batch_size=32)
-    settings = {"evaluations": 60 * backgrounds, "target": "all"}
+    settings = {"evaluations": 60 * backgrounds, "target": "all", "method": method}
+    monkeypatch.setattr("xai.shapley.first_layer._MANY", 1)
     monkeypatch.setattr(FirstLayer, "is_worthwhile", lambda *_: True)
     units = shapley(x, **settings)
     monkeypatch.setattr(FirstLayer, "is_worthwhile", lambda *_: False)
@@ -117,18 +121,44 @@ def test_the_first_layer_s_units_make_the_same_values(before, features, backgrou
 
 
 @pytest.mark.parametrize(
-    ("features", "units", "players", "coalitions", "expected"),
+    ("features", "units", "players", "coalitions", "is_walk", "expected"),
     [
-        (784, 128, None, 2048, True),
-        (784, 128, None, 100, False),  # too few for what the changes cost
-        (784, 512, None, 2048, False),  # as many products, and blends are cheap beside them
-        (784, 512, np.arange(784) // 16, 2048, True),
+        (784, 128, None, 2048, False, True),
+        (784, 128, None, 100, True, False),  # too few for what the changes cost
+        (784, 512, None, 2048, False, False),  # as many products, and blends are cheap beside them
+        (784, 512, None, 2048, True, True),
+        (784, 512, np.arange(784) // 16, 2048, False, True),
     ],
 )
-def test_units_are_taken_where_they_win(features, units, players, coalitions, expected):
+def test_units_are_taken_where_they_win(features, units, players, coalitions, is_walk, expected):
     model = keras.Sequential([keras.Input((features,)), layers.Dense(units), layers.Dense(2)])
     (table,) = lay_tables([random(2, features)], [0.0], [players])
-    assert first_layer(open_model(model).graph).is_worthwhile(table, coalitions) == expected
+    first = first_layer(open_model(model).graph)
+    assert first.is_worthwhile(table, coalitions, is_walk) == expected
+
+
+def test_walks_of_rows_with_fewer_players_make_the_same_values(monkeypatch):
+    monkeypatch.setattr("xai.shapley.first_layer._MANY", 1)
+
+    def players(row):
+        return np.arange(12) // (2 if row[0] > 0.5 else 3)
+
+    x = random(2, 12)
+    x[:, 0] = 0, 1
+    shapley = xai.SampledShapley(perceptron(features=12), 0.0, players, batch_size=16)
+    found = []
+    for units in (True, False):
+        monkeypatch.setattr(FirstLayer, "is_worthwhile", lambda *_, units=units: units)
+        found.append(shapley(x, 0, 60, "permutation").player_values)
+    assert np.isnan(found[0]).sum() == 2
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 17])
+def test_running_sums_are_cumulative_sums(steps):
+    values = random(3, steps, 2, 5)
+    sums = keras.ops.convert_to_numpy(running_sums(keras.ops.convert_to_tensor(values)))
+    np.testing.assert_allclose(sums, values.cumsum(axis=1), atol=1e-5)
 
 
 def skipping():
