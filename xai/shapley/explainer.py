@@ -139,15 +139,10 @@ class SampledShapley:
             check_continuation(continue_from, inputs, settings, digests)
         classes, full = self._start(arrays, target, continue_from)
         budgets = _budgets(tables, evaluations, method, continue_from)
-        estimates = estimate_all(
-            self._games(tables, target, classes, full, budgets, method),
-            [table.players.count for table in tables],
-            budgets,
-            progress,
-            method=method,
-            seed=self.seed,
-            tolerance=tolerance,
-        )
+        games = self._games(tables, target, (classes, full), budgets, method)
+        players = [table.players.count for table in tables]
+        sampling = {"method": method, "seed": self.seed, "tolerance": tolerance}
+        estimates = estimate_all(games, players, budgets, progress, **sampling)
         outputs = slice(None) if target.is_all else 0
         found = {name: part[..., outputs] for name, part in _joined(estimates).items()}
         elements = [values[..., outputs] for values in _elements(tables, estimates)]
@@ -158,7 +153,7 @@ class SampledShapley:
             score=full[..., outputs],
             evaluations=max(map(Budget.cost, budgets, [e.evaluations for e in estimates])),
             method="shapley",
-            settings={**settings, "tolerance": tolerance, **self._plain_settings()},
+            settings={**settings, **sampling, **self._plain_settings()},
             state=_state(estimates, digests),
             **found,
         )
@@ -185,8 +180,9 @@ class SampledShapley:
         elements = sum(array[0].size for array in arrays)
         return self._batch_size or int(np.clip(_ELEMENTS // elements, 8, 512))
 
-    def _games(self, tables, target, classes, full, budgets, method):
-        """Yields the game of each table."""
+    def _games(self, tables, target, known, budgets, method):
+        """Yields the game of each table, given the classes to score and the full scores."""
+        classes, full = known
         shared = self._kind(tables, budgets, method)
         most = max(table.players.count for table in tables)
         size = self._size(tables[0].inputs)
@@ -194,30 +190,27 @@ class SampledShapley:
         for table, budget in zip(tables, budgets, strict=True):
             kind = "drawn" if budget.versions > 1 else shared
             compiled = self._compile(target, kind)
-            known = table, classes[table.rows], full[table.rows]
+            of_rows = table, classes[table.rows], full[table.rows]
             if kind == "masker":
-                yield masked_game(compiled, *known, size)
+                yield masked_game(compiled, *of_rows, size)
                 continue
             count = len(table.inputs[0])
             batch = Batch.plan(size, budget.coalitions, budget.num_blends, count, pairs)
             if kind == "drawn":
                 batch = dataclasses.replace(batch, backgrounds=budget.versions)
-            yield model_game(compiled, *known, batch, most)
+            yield model_game(compiled, *of_rows, batch, most)
 
     def _kind(self, tables, budgets, method):
         """Returns what blends: a masker, the units of a first layer, or the elements of inputs."""
         if tables[0].masker:
             return "masker"
-        first = self._first_layer
-        by_units = first and all(
-            first.is_worthwhile(
-                table,
-                budget.coalitions,
-                is_walk(method, table.players.count, budget.coalitions),
-            )
-            for table, budget in zip(tables, budgets, strict=True)
-        )
+        pairs = zip(tables, budgets, strict=True)
+        by_units = self._first_layer and all(self._goes_by_units(*pair, method) for pair in pairs)
         return "units" if by_units else "elements"
+
+    def _goes_by_units(self, table, budget, method):
+        walk = is_walk(method, table.players.count, budget.coalitions)
+        return self._first_layer.is_worthwhile(table, budget.coalitions, walk)
 
     def _compile(self, target, kind):
         """Returns what scores coalitions; of one target, for there is no end of lambdas."""
