@@ -42,8 +42,8 @@ on averages, at equal numbers of evaluations; logits / probabilities:
     wine,   20 rows                          1.2 / 0.4    2.7 / 2.5    3.8 / 2.2    5.8 / 5.1
     wine,   80 rows                          0.1 / 0.2    0.8 / 0.4    2.2 / 0.8    4.1 / 3.4
 
-Hence "auto" draws rows below `1.6 sqrt(rows)` coalitions a player. The standard error takes rows for
-drawn independently; where all were drawn equally often it is too large (99 % hold the truth).
+Hence "auto" draws rows below `1.6 sqrt(rows)` coalitions a player. The standard error takes rows
+for drawn independently; where all were drawn equally often it is too large (99 % hold the truth).
 """
 
 import argparse
