@@ -117,7 +117,8 @@ def estimate(
         state: `Estimate.state` of an earlier estimate of the same game.
         report: A function of the evaluations so far and `Estimate.error`, called now and then.
     """
-    _check_settings(players, evaluations, method, tolerance)
+    check_positive("players", players)
+    check_settings(evaluations, method, tolerance)
     players, evaluations = int(players), int(evaluations)
     done = 0 if state is None else int(state["evaluations"])
     earlier = None if state is None else str(state["method"])
@@ -327,8 +328,12 @@ def check_positive(name, number):
         raise ValueError(f"{name} is a positive int; received {number!r}.")
 
 
-def _check_settings(players, evaluations, method, tolerance):
-    check_positive("players", players)
+def check_settings(evaluations, method, tolerance):
+    """Refuses settings that no game allows; see `shapley_values`.
+
+    Raises:
+        ValueError: A budget that is no positive int, an unknown method, or a bad tolerance.
+    """
     check_positive("evaluations", evaluations)
     if method not in METHODS:
         raise ValueError(f"method is one of {', '.join(METHODS)}; received {method!r}.")

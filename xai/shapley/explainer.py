@@ -11,7 +11,7 @@ from xai.attribution import Attribution
 from xai.model import check_batch_size, open_model
 from xai.shapley.budget import Budget, estimate_all
 from xai.shapley.continuation import check_continuation, digest
-from xai.shapley.estimate import check_positive, is_walk
+from xai.shapley.estimate import check_settings, is_walk
 from xai.shapley.first_layer import first_layer
 from xai.shapley.game import (
     Batch,
@@ -128,7 +128,7 @@ class SampledShapley:
             ValueError: Inputs that do not fit the model, an empty batch, NaN, a target out of
                 range, a budget too small, or an earlier attribution of something else.
         """
-        check_positive("evaluations", evaluations)
+        check_settings(evaluations, method, tolerance)
         inputs = self._open.check_inputs(x)
         arrays = tree.flatten(inputs)
         target = Target.of(self._open, target, len(arrays[0]))
