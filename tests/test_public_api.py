@@ -53,6 +53,13 @@ SIGNATURES = {
     xai.shapley.shapley_values: (
         "(game, players, evaluations, method='auto', seed=0, tolerance=None)"
     ),
+    xai.objectives.LogProbability: "(class_: int) -> None",
+    xai.objectives.Logit: "(class_: int) -> None",
+    xai.objectives.Neuron: "(layer: str, index: tuple) -> None",
+    xai.objectives.Channel: "(layer: str, channel: int) -> None",
+    xai.objectives.Direction: "(layer: str, vector: tuple, cosine_power: float = 0) -> None",
+    xai.objectives.Layer: "(layer: str) -> None",
+    xai.objectives.Diversity: "(layer: str) -> None",
     xai.ActivationMaximization: (
         "(model, prior, sharpness='auto', bounds=(0, 1), parameterization=None, transforms=(), "
         "seed=0)"
@@ -79,6 +86,7 @@ EXPORTS = {
         "SampledShapley",
         "composites",
         "explain",
+        "objectives",
         "plot",
         "priors",
         "rules",

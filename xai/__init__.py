@@ -6,7 +6,7 @@
 
 import importlib
 
-from xai import composites, priors, rules, shapley
+from xai import composites, objectives, priors, rules, shapley
 from xai.activation_maximization import ActivationMaximization
 from xai.attribution import Attribution
 from xai.explain import explain
@@ -22,6 +22,7 @@ __all__ = [
     "SampledShapley",
     "composites",
     "explain",
+    "objectives",
     "plot",
     "priors",
     "rules",

@@ -1,6 +1,5 @@
 """Layer-wise relevance propagation: the explainer that users make of a model."""
 
-import difflib
 import functools
 import warnings
 
@@ -9,6 +8,7 @@ from keras import ops, tree
 
 from kerasdl.backend import jit
 from xai.attribution import Attribution
+from xai.layer_output import find_output
 from xai.lrp import composites, concepts
 from xai.lrp.canonize import canonize
 from xai.lrp.conservation import walk
@@ -69,8 +69,8 @@ class LRP:
                 a model of several outputs, a pair `(output, class)` with the output's name or
                 index, or a callable of all outputs.
             layers: Names of layers whose outputs' relevance is wanted too, from the same pass. A
-                layer within a nested model is `"model/layer"`, the second call of a shared layer
-                `"layer#2"`.
+                layer within a nested model is `"model/layer"`, or `"layer"` where no other has
+                that name; the second call of a shared layer is `"layer#2"`.
             batch_size: Rows to explain at once; None for all, which JAX compiles for each number
                 of rows.
             through: Concept-conditional relevance: a dict of layer names to the channels of their
@@ -176,24 +176,7 @@ class LRP:
 
     def _output_of(self, name):
         """Returns the place of a layer's outputs, its activation included, and the channel axis."""
-        nodes = self._surrogate.graph.nodes
-        found = [n for n in nodes if n.name == name or n.name.startswith(f"{name}/")]
-        if not found:
-            names = dict.fromkeys(node.name.removesuffix("/activation") for node in nodes)
-            near = difflib.get_close_matches(str(name), names, n=5, cutoff=0.0)
-            raise ValueError(
-                f"The model {self.model.name!r} has no layer {name!r}; the nearest are "
-                f"{', '.join(map(repr, near))}."
-            )
-        (place, *others) = found[-1].outputs
-        if others:
-            raise ValueError(
-                f"The layer {name!r} has outputs of shape {[p.shape for p in found[-1].outputs]}; "
-                "relevance can be returned of one output."
-            )
-        layer = getattr(found[0].operation, "layer", found[0].operation)
-        first = getattr(layer, "data_format", "channels_last") == "channels_first"
-        return place, 1 if first else len(place.shape) - 1
+        return find_output(self._surrogate.graph, name, self.model.name)
 
     def _explainer(self, target, output, taps, masks, sizes=()):
         """Returns the function of inputs, classes and masks that explains a batch, compiled."""
