@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import numbers
 
 import numpy as np
 from keras import ops as keras_ops
@@ -57,8 +56,7 @@ class GaussianMixture(Prior):
         """
         from sklearn.mixture import GaussianMixture as Estimator
 
-        if not isinstance(components, numbers.Integral) or components < 1:
-            raise ValueError(f"components is a positive int; received {components!r}.")
+        normal.check_components(components)
         fitted, data = split(x, seed, max(8, 2 * components))
         normal.check_size(fitted.shape[1], components)
         regularization = _REGULARIZATION * fitted.var(axis=0).mean()

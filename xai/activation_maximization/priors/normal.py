@@ -1,12 +1,24 @@
 """Normal densities and their mixtures, over flat rows."""
 
+import numbers
+
 import numpy as np
 
 MOST_ELEMENTS = 3000
 MOST_ENTRIES = 50_000_000  # of all covariances: 400 MB in float64
 
 
-def check_size(elements, components=1):
+def check_components(components):
+    """Refuses a number of components that is no positive int.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(components, numbers.Integral) or components < 1:
+        raise ValueError(f"components is a positive int; received {components!r}.")
+
+
+def check_size(elements, components):
     """Refuses more input elements than full covariances can hold.
 
     Raises:
@@ -14,9 +26,10 @@ def check_size(elements, components=1):
     """
     if elements > MOST_ELEMENTS or components * elements**2 > MOST_ENTRIES:
         raise ValueError(
-            f"The rows have {elements} elements: this version holds full covariances, of up to "
+            f"The rows have {elements} elements: a mixture holds full covariances, of up to "
             f"{MOST_ELEMENTS} elements and {MOST_ENTRIES} entries in {components} component(s). "
-            "Fit on smaller or cropped inputs, or with fewer components."
+            "Fit on smaller or cropped inputs, with fewer components, or another prior: Gaussian, "
+            "Spectral or PatchMixture."
         )
 
 
@@ -55,12 +68,34 @@ def log_density(parameters, x, ops):
         x: Rows; flattened here.
         ops: `keras.ops` or `numpy`.
     """
+    _, logs = _whiten(parameters, x, ops)
+    return _log_sum(logs, ops)
+
+
+def log_density_and_score(parameters, x, ops):
+    """Returns what `log_density` does, and its gradient, flat `(batch, elements)`."""
+    white, logs = _whiten(parameters, x, ops)
+    values = _log_sum(logs, ops)
+    shares = ops.expand_dims(ops.exp(logs - values), axis=-1)
+    pulls = ops.matmul(shares * white, ops.transpose(parameters[1], (0, 2, 1)))
+    return values, -ops.sum(pulls, axis=0)
+
+
+def _whiten(parameters, x, ops):
+    """Returns whitened differences from the means, `(components, batch, elements)`, and their logs.
+
+    The logs are those of each component's density by its weight, `(components, batch)`.
+    """
     means, whitening, peaks = parameters
-    difference = ops.reshape(x, (-1, 1, means.shape[1])) - means
-    white = ops.einsum("bkd,kde->bke", difference, whitening)
-    logs = peaks - 0.5 * ops.sum(white * white, axis=-1)
-    highest = ops.max(logs, axis=-1, keepdims=True)
-    return highest[:, 0] + ops.log(ops.sum(ops.exp(logs - highest), axis=-1))
+    difference = ops.reshape(x, (1, -1, means.shape[1])) - ops.expand_dims(means, axis=1)
+    white = ops.matmul(difference, whitening)
+    return white, ops.expand_dims(peaks, axis=1) - 0.5 * ops.sum(white * white, axis=-1)
+
+
+def _log_sum(logs, ops):
+    """Returns the logarithm of the sum of the exponentials over components."""
+    highest = ops.max(logs, axis=0)
+    return highest + ops.log(ops.sum(ops.exp(logs - highest), axis=0))
 
 
 def sample(means, covariances, components, random):

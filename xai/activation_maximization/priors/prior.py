@@ -4,16 +4,18 @@ import abc
 import dataclasses
 import functools
 import json
-import os
-import uuid
+import math
 
 import numpy as np
 from keras import ops as keras_ops
 
+from xai.npz import save_npz
+
 HELD_OUT_SHARE = 0.1
 HELD_OUT_MOST = 512  # rows are kept in the saved prior: enough for a median, little to carry
+HELD_OUT_ENTRIES = 10_000_000  # of all those rows: 80 MB, 66 images of 224 x 224 x 3
 _FORMAT = "kerasdl prior 1"
-_ROWS_AT_ONCE = 1024
+_ENTRIES_AT_ONCE = 2**18
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,12 +62,25 @@ class Prior(abc.ABC):
     def scale(self):
         """How far each input element can move alone before the density falls, in a row's shape."""
 
-    @abc.abstractmethod
     def sample(self, n, seed=0):
         """Returns `n` rows drawn from the density, `(n, ...)`, the same for the same seed.
 
-        A seed is what `numpy.random.default_rng` takes: an int or a sequence of ints.
+        A density without a sampler of its own draws from its held-out rows, with replacement.
+
+        Args:
+            n: The number of rows.
+            seed: What `numpy.random.default_rng` takes: an int or a sequence of ints.
+
+        Raises:
+            ValueError: There is neither a sampler nor a held-out row.
         """
+        if not len(self.held_out):
+            raise ValueError(
+                f"A {type(self).__name__} prior draws from its held-out rows, for its density has "
+                "no sampler; this one has none. Fit it on data."
+            )
+        chosen = np.random.default_rng(seed).integers(len(self.held_out), size=n)
+        return self.held_out[chosen]
 
     @property
     def shape(self):
@@ -95,7 +110,8 @@ class Prior(abc.ABC):
                 f"This {type(self).__name__} prior was fitted on rows of shape {self.shape}; "
                 f"received {x.shape}, expected ('batch', {', '.join(map(str, self.shape))})."
             )
-        parts = np.split(x, range(_ROWS_AT_ONCE, len(x), _ROWS_AT_ONCE))
+        at_once = max(1, _ENTRIES_AT_ONCE // self.low.size)
+        parts = np.split(x, range(at_once, len(x), at_once))
         return np.concatenate([self.log_density(self.parameters, part, np) for part in parts])
 
     def save(self, path):
@@ -107,20 +123,9 @@ class Prior(abc.ABC):
             ValueError: `path` does not end in `.npz`.
             OSError: The directory does not exist or cannot be written.
         """
-        path = os.fspath(path)
-        if not path.endswith(".npz"):
-            raise ValueError(f"A prior is saved as .npz; received {path!r}.")
         record = json.dumps({"format": _FORMAT, "prior": type(self).__name__})
         arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        beside = f"{path}.{uuid.uuid4().hex}"
-        try:
-            with open(beside, "xb") as file:
-                np.savez_compressed(file, record=np.array(record), **arrays)
-            os.replace(beside, path)
-        except BaseException:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise
+        save_npz(path, {"record": np.array(record), **arrays})
 
     @classmethod
     def load(cls, path):
@@ -129,15 +134,25 @@ class Prior(abc.ABC):
         Raises:
             ValueError: The file holds something else.
         """
-        with np.load(path, allow_pickle=False) as file:
-            record = json.loads(str(file["record"])) if "record" in file else {}
-            if record.get("format") != _FORMAT:
-                raise ValueError(f"{path} holds no prior that this version can read.")
-            if record["prior"] != cls.__name__:
-                raise ValueError(
-                    f"{path} holds a {record['prior']} prior: load it with {record['prior']}.load."
-                )
-            return cls(**{field.name: file[field.name] for field in dataclasses.fields(cls)})
+        return read(path, (cls,))
+
+
+def read(path, kinds):
+    """Reads a prior of one of several classes from the file that `save` wrote.
+
+    Raises:
+        ValueError: The file holds something else.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        record = json.loads(str(file["record"])) if "record" in file else {}
+        if record.get("format") != _FORMAT:
+            raise ValueError(f"{path} holds no prior that this version can read.")
+        for kind in kinds:
+            if kind.__name__ == record["prior"]:
+                return kind(**{field.name: file[field.name] for field in dataclasses.fields(kind)})
+    raise ValueError(
+        f"{path} holds a {record['prior']} prior: load it with {record['prior']}.load."
+    )
 
 
 def split(x, seed, fewest):
@@ -156,7 +171,8 @@ def split(x, seed, fewest):
         raise ValueError(
             f"A prior is fitted on rows of inputs, ('batch', ...); received shape {x.shape}."
         )
-    held_out = min(HELD_OUT_MOST, max(1, round(HELD_OUT_SHARE * len(x))))
+    most = min(HELD_OUT_MOST, HELD_OUT_ENTRIES // math.prod(x.shape[1:]))
+    held_out = max(1, min(most, round(HELD_OUT_SHARE * len(x))))
     if len(x) - held_out < fewest:
         raise ValueError(
             f"Received {len(x)} rows; after {held_out} are held out, this fit needs at least "
