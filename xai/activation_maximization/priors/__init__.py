@@ -3,5 +3,6 @@
 from xai.activation_maximization.priors.gaussian import Gaussian
 from xai.activation_maximization.priors.gaussian_mixture import GaussianMixture
 from xai.activation_maximization.priors.prior import Prior
+from xai.activation_maximization.priors.tabular import Tabular
 
-__all__ = ["Gaussian", "GaussianMixture", "Prior"]
+__all__ = ["Gaussian", "GaussianMixture", "Prior", "Tabular"]
