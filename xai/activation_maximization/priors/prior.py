@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import uuid
+from typing import ClassVar
 
 import numpy as np
 from keras import ops as keras_ops
@@ -28,8 +29,11 @@ class Prior(abc.ABC):
         high: The greatest value of each input element.
         held_out: Rows of the data that the fit did not see, `(rows, ...)`; none where a prior was
             not fitted on data.
+        is_density: Whether values are log-densities up to a constant; where not, only their
+            gradients are.
     """
 
+    is_density: ClassVar[bool] = True
     low: np.ndarray
     high: np.ndarray
     held_out: np.ndarray
@@ -111,7 +115,7 @@ class Prior(abc.ABC):
         if not path.endswith(".npz"):
             raise ValueError(f"A prior is saved as .npz; received {path!r}.")
         record = json.dumps({"format": _FORMAT, "prior": type(self).__name__})
-        arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        arrays = self._arrays()
         beside = f"{path}.{uuid.uuid4().hex}"
         try:
             with open(beside, "xb") as file:
@@ -121,6 +125,10 @@ class Prior(abc.ABC):
             if os.path.exists(beside):
                 os.unlink(beside)
             raise
+
+    def _arrays(self):
+        """Returns the fields by name, as `save` writes them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @classmethod
     def load(cls, path):
