@@ -1,6 +1,7 @@
 """The densities over inputs that `xai.ActivationMaximization` takes."""
 
 from xai.activation_maximization.priors import (
+    Denoiser,
     DensityModel,
     Gaussian,
     GaussianMixture,
@@ -8,4 +9,4 @@ from xai.activation_maximization.priors import (
     Tabular,
 )
 
-__all__ = ["DensityModel", "Gaussian", "GaussianMixture", "Prior", "Tabular"]
+__all__ = ["Denoiser", "DensityModel", "Gaussian", "GaussianMixture", "Prior", "Tabular"]
