@@ -288,7 +288,7 @@ def test_an_ascent_ends_near_a_valid_row():
     relaxed = of_table().groups >= 0
     bounds = np.where(relaxed, 0, -np.inf), np.where(relaxed, 1, np.inf)
     maximize = xai.ActivationMaximization(model, of_table(), sharpness=1, bounds=bounds)
-    result = maximize([0, 1])
+    result = maximize([0, 1], steps=128)
     assert result.converged.all()
     snapped = of_table().snapped(result.inputs)
     np.testing.assert_allclose(result.inputs[:, GROUP], snapped[:, GROUP], atol=0.05)
