@@ -1,6 +1,8 @@
 """The densities over inputs that `xai.ActivationMaximization` takes."""
 
 from xai.activation_maximization.priors import (
+    Denoiser,
+    DensityModel,
     Gaussian,
     GaussianMixture,
     LowRankGaussian,
@@ -8,10 +10,13 @@ from xai.activation_maximization.priors import (
     PatchMixture,
     Prior,
     Spectral,
+    Tabular,
     TotalVariation,
 )
 
 __all__ = [
+    "Denoiser",
+    "DensityModel",
     "Gaussian",
     "GaussianMixture",
     "LowRankGaussian",
@@ -19,5 +24,6 @@ __all__ = [
     "PatchMixture",
     "Prior",
     "Spectral",
+    "Tabular",
     "TotalVariation",
 ]

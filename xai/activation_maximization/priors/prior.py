@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import math
+from typing import ClassVar
 
 import numpy as np
 from keras import ops as keras_ops
@@ -30,8 +31,11 @@ class Prior(abc.ABC):
         high: The greatest value of each input element.
         held_out: Rows of the data that the fit did not see, `(rows, ...)`; none where a prior was
             not fitted on data.
+        is_density: Whether values are log-densities up to a constant; where not, only their
+            gradients are.
     """
 
+    is_density: ClassVar[bool] = True
     low: np.ndarray
     high: np.ndarray
     held_out: np.ndarray
@@ -124,8 +128,11 @@ class Prior(abc.ABC):
             OSError: The directory does not exist or cannot be written.
         """
         record = json.dumps({"format": _FORMAT, "prior": type(self).__name__})
-        arrays = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        save_npz(path, {"record": np.array(record), **arrays})
+        save_npz(path, {"record": np.array(record), **self._arrays()})
+
+    def _arrays(self):
+        """Returns the fields by name, as `save` writes them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @classmethod
     def load(cls, path):
