@@ -64,7 +64,9 @@ SIGNATURES = {
         "(model, prior, sharpness='auto', bounds=(0, 1), parameterization=None, transforms=(), "
         "seed=0)"
     ),
-    xai.ActivationMaximization.__call__: "(self, target, steps=256, progress=False)",
+    xai.ActivationMaximization.__call__: (
+        "(self, target, steps=256, progress=False, *, start=None, callbacks=())"
+    ),
     xai.explain: "(model, x, method='lrp', target=None, **settings)",
     xai.Attribution.save: "(self, path)",
     xai.Attribution.load: "(path)",
@@ -87,10 +89,12 @@ EXPORTS = {
         "composites",
         "explain",
         "objectives",
+        "parameterizations",
         "plot",
         "priors",
         "rules",
         "shapley",
+        "transforms",
     },
     tuning: {"Result", "choose", "search"},
 }

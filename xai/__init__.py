@@ -6,7 +6,7 @@
 
 import importlib
 
-from xai import composites, objectives, priors, rules, shapley
+from xai import composites, objectives, parameterizations, priors, rules, shapley, transforms
 from xai.activation_maximization import ActivationMaximization
 from xai.attribution import Attribution
 from xai.explain import explain
@@ -23,10 +23,12 @@ __all__ = [
     "composites",
     "explain",
     "objectives",
+    "parameterizations",
     "plot",
     "priors",
     "rules",
     "shapley",
+    "transforms",
 ]
 
 

@@ -3,23 +3,49 @@
 import numbers
 
 import numpy as np
-from keras import tree
+from keras import ops, tree
 
+from xai.activation_maximization.objectives import Objective
+from xai.activation_maximization.parameterizations import Parameterization, Pixels
 from xai.activation_maximization.priors import Prior
 
 
-def check_prior(prior):
-    """Returns a prior.
+def check_prior(prior, parameterization):
+    """Returns a prior over inputs, None if the parameterization says what is likely.
+
+    Raises:
+        TypeError: It is none.
+        ValueError: Both say what is likely.
+    """
+    may_be_none = not isinstance(parameterization, Pixels)
+    if not isinstance(prior, Prior) and not (prior is None and may_be_none):
+        raise TypeError(
+            f"A prior is an xai.priors.Prior; received {type(prior).__name__}: {prior!r}. Fit one, "
+            "such as xai.priors.GaussianMixture.fit(x). None is for parameterizations that say "
+            "what is likely, such as xai.parameterizations.MaCo()."
+        )
+    if prior is not None and parameterization.prior is not None:
+        raise ValueError(
+            f"{type(parameterization).__name__} has a prior over its codes; received prior="
+            f"{type(prior).__name__} over inputs too. Pass prior=None."
+        )
+    return prior
+
+
+def check_parameterization(parameterization):
+    """Returns a parameterization, the input elements themselves for None.
 
     Raises:
         TypeError: It is none.
     """
-    if not isinstance(prior, Prior):
+    if parameterization is None:
+        return Pixels()
+    if not isinstance(parameterization, Parameterization):
         raise TypeError(
-            f"A prior is an xai.priors.Prior; received {type(prior).__name__}: {prior!r}. This "
-            "version has xai.priors.Gaussian.fit(x) and xai.priors.GaussianMixture.fit(x)."
+            "A parameterization is one of xai.parameterizations, such as Cosine(); received "
+            f"{parameterization!r}."
         )
-    return prior
+    return parameterization
 
 
 def check_sharpness(sharpness):
@@ -57,26 +83,12 @@ def check_steps(steps):
     return int(steps)
 
 
-def check_absent(parameterization, transforms):
-    """Refuses what is not in this version.
-
-    Raises:
-        ValueError: A parameterization or transforms were given.
-    """
-    if parameterization is not None:
-        raise ValueError(
-            f"Received parameterization={parameterization!r}, but parameterizations are not in "
-            "this version: the input elements themselves climb. Leave it at None."
-        )
-    if not hasattr(transforms, "__len__") or len(transforms):
-        raise ValueError(
-            f"Received transforms={transforms!r}, but transforms are not in this version. Leave "
-            "them at ()."
-        )
-
-
-def check_input(opened, prior):
+def check_input(opened, prior_shape):
     """Returns the dtype in which the inputs of an opened model climb.
+
+    Args:
+        opened: The model.
+        prior_shape: Of the rows that the prior was fitted on.
 
     Raises:
         ValueError: The model has several inputs, one of integers, or of another shape than the
@@ -94,26 +106,49 @@ def check_input(opened, prior):
             f"The model {opened.model.name!r} takes inputs of dtype {dtype}, on which there is no "
             "gradient. Rebuild it on keras.Input(shape, dtype='float32')."
         )
-    fits = len(shape) == len(prior.shape) and all(
-        size in (None, given) for size, given in zip(shape, prior.shape, strict=True)
+    fits = len(shape) == len(prior_shape) and all(
+        size in (None, given) for size, given in zip(shape, prior_shape, strict=True)
     )
     if not fits:
         raise ValueError(
-            f"The prior was fitted on rows of shape {prior.shape}; the model "
+            f"The prior was fitted on rows of shape {prior_shape}; the model "
             f"{opened.model.name!r} takes {('batch', *shape)}. Fit it on the inputs that the model "
             "is given."
         )
     return "float64" if dtype == "float64" else "float32"
 
 
+def check_known_shape(opened):
+    """Returns the shape of a row of a model of one input.
+
+    Raises:
+        ValueError: It is not known, or there are several inputs.
+    """
+    places = tree.flatten(opened.graph.inputs)
+    shape = places[0].shape[1:]
+    if len(places) != 1 or None in shape:
+        raise ValueError(
+            f"The model {opened.model.name!r} takes inputs of shape {[p.shape for p in places]}; "
+            "without a prior it must have one input of known shape. Rebuild it on such an input, "
+            "or pass a prior."
+        )
+    return tuple(shape)
+
+
 def check_bounds(bounds, prior, dtype):
     """Returns the least and the greatest values, arrays of a dtype in the shape of a row.
 
-    They are rounded inwards, so that the bounds hold exactly.
+    They are rounded inwards, so that the bounds hold exactly; those of the data, which None stands
+    for, outwards.
 
     Raises:
         ValueError: Not two bounds, of a shape that fits no row, out of order, or within the data.
     """
+    if bounds is None:
+        tight = (prior.low.astype(dtype), prior.high.astype(dtype))
+        return np.nextafter(tight[0], -np.inf, dtype=dtype), np.nextafter(
+            tight[1], np.inf, dtype=dtype
+        )
     try:
         low, high = (np.broadcast_to(np.asarray(b, "float64"), prior.shape) for b in bounds)
     except (TypeError, ValueError):
@@ -138,22 +173,64 @@ def check_bounds(bounds, prior, dtype):
     )
 
 
-def check_classes(opened, target):
-    """Returns the classes as an int array `(targets,)`.
+def check_target(target):
+    """Returns the targets as a list of ints and objectives.
 
     Raises:
-        ValueError: No target, one out of range, or something else than classes.
+        ValueError: No target, or something else.
     """
-    if callable(target):
+    is_one = isinstance(target, Objective) or not hasattr(target, "__iter__")
+    found = [target] if is_one else list(target)
+    if not found:
+        raise ValueError("Received no target; pass an int, an objective, or a sequence of them.")
+    for one in found:
+        is_class = isinstance(one, numbers.Integral) and not isinstance(one, bool)
+        if not is_class and not isinstance(one, Objective):
+            raise ValueError(
+                "A target is a class, an int, or one of xai.objectives, or a sequence of them; "
+                f"received {target!r}."
+            )
+    return [one if isinstance(one, Objective) else int(one) for one in found]
+
+
+def check_start(start, shape, count):
+    """Returns inputs to begin at, `(count, ...)`.
+
+    Raises:
+        ValueError: They have another shape, or NaN.
+    """
+    start = np.asarray(ops.convert_to_numpy(start), "float64")
+    if start.shape not in (shape, (count, *shape)):
         raise ValueError(
-            f"Received the objective {target!r}: this version maximizes classes. Pass an int or a "
-            "sequence of ints."
+            f"start is one row of shape {shape} or one for each target, {(count, *shape)}; "
+            f"received {start.shape}."
         )
-    classes = np.atleast_1d(np.asarray(list(target) if hasattr(target, "__iter__") else target))
-    if classes.size == 0:
-        raise ValueError("Received no target; pass an int or a sequence of ints.")
-    if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):
+    if not np.isfinite(start).all():
+        raise ValueError("start has NaN or infinite values.")
+    return np.broadcast_to(start, (count, *shape))
+
+
+def check_nothing_immutable(prior):
+    """Refuses an ascent without a start where columns are to stay as they are.
+
+    Raises:
+        ValueError: The prior has immutable columns.
+    """
+    if np.any(prior.immutable):
         raise ValueError(
-            f"A target is a class or a sequence of classes, ints; received {target!r}."
+            f"The columns {np.flatnonzero(prior.immutable).tolist()} are immutable: pass the rows "
+            "whose values they keep as start=."
         )
-    return opened.check_target(classes, len(classes))
+
+
+def check_limits(limits):
+    """Refuses to choose a sharpness without knowing what real rows reach.
+
+    Raises:
+        ValueError: There are objectives other than log-probabilities.
+    """
+    if not np.isfinite(limits).all():
+        raise ValueError(
+            "sharpness='auto' needs to know what real rows reach, and this prior has no held-out "
+            "rows. Pass a number, or fit the prior on data."
+        )

@@ -10,7 +10,7 @@ UNKNOWN_GOAL = np.log(0.95)  # where a prior has no held-out rows
 # probabilities of 0.990, 0.999 and 1.000 by three other models, and mean percentiles of 0.34, 0.42
 # and 0.49 of the density under a kernel estimate on other data. Beyond that it is a worse one: for
 # a model of 87 % accuracy a goal of 0.95 lowers the percentile from 0.65 to 0.30.
-_HIGHEST_GOAL = np.log(0.9999)
+HIGHEST_GOAL = np.log(0.9999)
 _FEWEST_ROWS = 5
 _LEAST_GROWTH, _MOST_GROWTH = 3.0, 10.0
 _NO_GROWTH = 1.2
@@ -32,11 +32,29 @@ def goals(log_probabilities):
         of_class = reached[predicted == label]
         if len(of_class) >= _FEWEST_ROWS:
             result[label] = max(result[label], np.median(of_class))
-    return np.minimum(result, _HIGHEST_GOAL)
+    return np.minimum(result, HIGHEST_GOAL)
+
+
+def first(given, goal, spread, log_prior, typical):
+    """Returns where the sharpness begins to rise, `(rows,)`.
+
+    Args:
+        given: The objective at the start, `(rows,)`.
+        goal: The value to reach, `(rows,)`.
+        spread: The standard deviation of the objective over real rows, NaN for a log-probability,
+            `(rows,)`.
+        log_prior: `log p(start)`, `(rows,)`.
+        typical: The median `log p(x)` of real rows, None where unknown.
+    """
+    of_class = first_sharpness(given, log_prior, typical)
+    if np.isnan(spread).all() or typical is None:
+        return of_class
+    of_others = first_sharpness_without_limit(given, goal, spread, log_prior, typical)
+    return np.where(np.isnan(spread), of_class, of_others)
 
 
 def first_sharpness(log_probability, log_prior, typical):
-    """Returns where the sharpness begins to rise, `(rows,)`.
+    """Returns where the sharpness of a class begins to rise, `(rows,)`.
 
     An ascent from `start` cannot end where `log p(x)` has fallen by more than the sharpness times
     `-log p(class | start)`. So that it can pay for the way from the start to a typical real row,
@@ -55,7 +73,17 @@ def first_sharpness(log_probability, log_prior, typical):
     return np.where(is_taken, 1.0, np.maximum(1.0, quotient))
 
 
-def rise(climb_from, start, sharpness, goal, least):
+def first_sharpness_without_limit(given, goal, spread, log_prior, typical):
+    """Returns where the sharpness of an objective without an upper limit begins to rise, `(rows,)`.
+
+    Likewise what can pay for the way to a typical real row, where what there is to gain is the way
+    to the goal, or the spread of real rows where that is more; see `first`.
+    """
+    gain = np.maximum(np.fmax(goal - given, spread), np.finfo("float32").tiny)
+    return np.maximum(log_prior - typical, 1.0) / gain
+
+
+def rise(climb_from, start, sharpness, goal, least, given):
     """Returns the last climb and its sharpness, raised from climb to climb where a goal is missed.
 
     A row whose climb ends at a lower `log p(x)` than `least` goes back and takes a smaller rise;
@@ -67,6 +95,8 @@ def rise(climb_from, start, sharpness, goal, least):
         sharpness: Of the first climb, `(rows,)`.
         goal: The log-probability to reach, `(rows,)`.
         least: The least `log p(x)` that a risen row may have.
+        given: The log-probability at the start; a row whose climb ended below it begins there
+            again, for units may be dead where the prior has drawn it.
     """
     climb = climb_from(start, sharpness)
     most = np.full(len(goal), _MOST_GROWTH)
@@ -76,12 +106,18 @@ def rise(climb_from, start, sharpness, goal, least):
             break
         factor = np.where(missing, growth(climb.log_probability, goal, most), 1)
         # All rows climb again, for another batch size would compile anew.
-        later = climb_from(climb.best, factor * sharpness)
+        later = climb_from(_better(start, given, climb), factor * sharpness)
         risen = missing & (later.log_prior >= least)
         climb = climb.replaced(risen, later)
         sharpness = np.where(risen, factor * sharpness, sharpness)
         most = np.where(missing & ~risen, np.sqrt(factor), most)
     return climb, sharpness
+
+
+def _better(start, given, climb):
+    """Returns the start of the rows whose climb lost what they began with, the end of others."""
+    lost = climb.log_probability < given
+    return np.where(lost.reshape(-1, *(1,) * (start.ndim - 1)), start, climb.best)
 
 
 def growth(log_probability, goal, most):
@@ -93,4 +129,5 @@ def growth(log_probability, goal, most):
     logarithm of the sharpness: by 0.7 of 73 nats from 13 to 2,400 on 8x8 digits with one Gaussian,
     which takes 5 rounds so, and 19 in steps of 1.5.
     """
-    return np.minimum(np.maximum(log_probability / goal, _LEAST_GROWTH), most)
+    missing = np.divide(log_probability, goal, where=goal < 0, out=np.ones_like(log_probability))
+    return np.minimum(np.maximum(missing, _LEAST_GROWTH), most)

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 from tqdm import tqdm
 
-from xai.shapley.estimate import estimate, is_drawn
+from xai.shapley.choice import is_drawn
+from xai.shapley.estimate import estimate
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,6 +50,24 @@ class Budget:
     def cost(self, coalitions):
         """Returns the evaluations that so many coalitions take, earlier ones included."""
         return (coalitions - 1) * self.num_blends + 1
+
+
+def plan_budgets(tables, evaluations, method, earlier):
+    """Returns the `Budget` of each table.
+
+    Args:
+        tables: A list of `Table`.
+        evaluations: The most to spend on each row now.
+        method: See `shapley_values`.
+        earlier: The attribution to go on from, or None.
+    """
+    if earlier is None:
+        return [Budget.plan(evaluations, table, method) for table in tables]
+    states = [earlier.state["estimates"][str(number)] for number in range(len(tables))]
+    return [
+        Budget.plan(evaluations, table, method, earlier.evaluations, state)
+        for table, state in zip(tables, states, strict=True)
+    ]
 
 
 def estimate_all(games, players, budgets, progress, **settings):

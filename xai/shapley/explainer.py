@@ -9,9 +9,9 @@ from kerasdl.backend import jit
 from xai import graph as graphs
 from xai.attribution import Attribution
 from xai.model import check_batch_size, open_model
-from xai.shapley.budget import Budget, estimate_all
+from xai.shapley.budget import Budget, estimate_all, plan_budgets
+from xai.shapley.choice import check_settings, is_walk
 from xai.shapley.continuation import check_continuation, digest
-from xai.shapley.estimate import check_settings, is_walk
 from xai.shapley.first_layer import first_layer
 from xai.shapley.game import (
     Batch,
@@ -138,7 +138,7 @@ class SampledShapley:
         if continue_from is not None:
             check_continuation(continue_from, inputs, settings, digests)
         classes, full = self._start(arrays, target, continue_from)
-        budgets = _budgets(tables, evaluations, method, continue_from)
+        budgets = plan_budgets(tables, evaluations, method, continue_from)
         games = self._games(tables, target, (classes, full), budgets, method)
         players = [table.players.count for table in tables]
         sampling = {"method": method, "seed": self.seed, "tolerance": tolerance}
@@ -236,17 +236,6 @@ class SampledShapley:
         if kind == "units":
             return self._first_layer.blender(evaluate_units, variables)
         return (drawn_blender if kind == "drawn" else element_blender)(evaluate, variables)
-
-
-def _budgets(tables, evaluations, method, earlier):
-    """Returns the `Budget` of each table."""
-    if earlier is None:
-        return [Budget.plan(evaluations, table, method) for table in tables]
-    states = [earlier.state["estimates"][str(number)] for number in range(len(tables))]
-    return [
-        Budget.plan(evaluations, table, method, earlier.evaluations, state)
-        for table, state in zip(tables, states, strict=True)
-    ]
 
 
 def _known(earlier):

@@ -60,14 +60,17 @@ def climber(log_prior_of):
     def climb_from(x, sharpness):
         history = {"sharpness": sharpness[None], "log_probability": x[None], "log_prior": x[None]}
         nothing = np.zeros_like(sharpness)
-        return Climb(sharpness, -1 / sharpness, log_prior_of(sharpness), history, nothing)
+        ends = -1 / sharpness, log_prior_of(sharpness), history, nothing
+        return Climb(sharpness, sharpness, *ends)
 
     return climb_from
 
 
 def test_rows_rise_until_they_reach_their_goals_and_stay_there():
     start, goal = np.ones(3), np.array([-2.0, -1 / 7, -1 / 500])
-    climb, sharpness = sharpness_rule.rise(climber(np.zeros_like), start, start, goal, -1.0)
+    climb, sharpness = sharpness_rule.rise(
+        climber(np.zeros_like), start, start, goal, -1.0, -np.inf
+    )
     np.testing.assert_allclose(sharpness, [1, 7, 500])
     np.testing.assert_array_equal(climb.best, sharpness)
     np.testing.assert_allclose(climb.history["sharpness"][:, 1], [1, 7, 7, 7])
@@ -75,7 +78,7 @@ def test_rows_rise_until_they_reach_their_goals_and_stay_there():
 
 def test_a_row_that_would_become_unlikely_goes_back_and_takes_a_smaller_rise():
     start, goal = np.ones(2), np.array([-1e-4, -1 / 25])
-    climb, sharpness = sharpness_rule.rise(climber(np.negative), start, start, goal, -30.0)
+    climb, sharpness = sharpness_rule.rise(climber(np.negative), start, start, goal, -30.0, -np.inf)
     assert 30 / 1.4 < sharpness[0] <= 30
     assert climb.log_prior[0] == -sharpness[0]
     assert sharpness[1] == pytest.approx(30)  # 10 times, then the least rise
@@ -88,5 +91,5 @@ def test_a_row_that_reaches_nothing_rises_a_fixed_number_of_times():
         calls.append(sharpness[0])
         return climber(np.zeros_like)(x, np.minimum(sharpness, 2))
 
-    sharpness_rule.rise(climb_from, np.ones(1), np.ones(1), np.array([-1e-9]), -1.0)
+    sharpness_rule.rise(climb_from, np.ones(1), np.ones(1), np.array([-1e-9]), -1.0, -np.inf)
     assert len(calls) == 1 + sharpness_rule.MOST_ROUNDS

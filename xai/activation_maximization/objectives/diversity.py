@@ -34,6 +34,11 @@ class Diversity(Objective):
         """The one layer."""
         return (self.layer,)
 
+    @property
+    def compares_rows(self):
+        """Yes."""
+        return True
+
     def __call__(self, readings):
         """Returns the mean similarity to the other rows, `(rows,)`."""
         channels = readings.channels(self.layer)

@@ -27,6 +27,11 @@ class Objective(abc.ABC):
         """The names of the layers that it reads, a tuple."""
         return ()
 
+    @property
+    def compares_rows(self):
+        """Whether a row's value depends on the other rows of the same objective."""
+        return False
+
     @abc.abstractmethod
     def __call__(self, readings):
         """Returns the value of each row, `(rows,)`, for the `Readings` of the rows."""
@@ -75,6 +80,11 @@ class Sum(Objective):
     def layers(self):
         """The names of the layers that any of the objectives reads."""
         return layers_of(objective for _, objective in self.terms)
+
+    @property
+    def compares_rows(self):
+        """Whether any of the objectives does."""
+        return any(objective.compares_rows for _, objective in self.terms)
 
     def __call__(self, readings):
         """Returns the sum for each row, `(rows,)`."""

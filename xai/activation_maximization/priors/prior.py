@@ -33,9 +33,11 @@ class Prior(abc.ABC):
             not fitted on data.
         is_density: Whether values are log-densities up to a constant; where not, only their
             gradients are.
+        immutable: Which elements stay at a given row's values, in a row's shape; False for none.
     """
 
     is_density: ClassVar[bool] = True
+    immutable: ClassVar = False
     low: np.ndarray
     high: np.ndarray
     held_out: np.ndarray
@@ -65,6 +67,10 @@ class Prior(abc.ABC):
     @abc.abstractmethod
     def scale(self):
         """How far each input element can move alone before the density falls, in a row's shape."""
+
+    def snapped(self, x):
+        """Returns the nearest rows that inputs can be, `(batch, ...)`: most priors allow any."""
+        return x
 
     def sample(self, n, seed=0):
         """Returns `n` rows drawn from the density, `(n, ...)`, the same for the same seed.

@@ -1,0 +1,39 @@
+"""Looking at an ascent while it goes: a progress bar, and a user's callbacks."""
+
+import contextlib
+
+import numpy as np
+
+
+class Look(contextlib.AbstractContextManager):
+    """Called by an ascent after every chunk of steps; see `Ascent`.
+
+    Args:
+        steps: The number of steps of one climb.
+        progress: Whether to show a bar.
+        callbacks: Functions of the number of steps so far and the inputs.
+    """
+
+    def __init__(self, steps, progress, callbacks):
+        from tqdm import tqdm
+
+        self.steps = steps
+        self._callbacks = callbacks
+        self._bar = tqdm(total=0, disable=not progress, unit="step")
+        self._done = 0
+
+    def __exit__(self, *_):
+        self._bar.close()
+
+    def expect_more(self):
+        """Makes the bar longer by one climb."""
+        self._bar.total += self.steps
+
+    def __call__(self, taken, values, inputs):
+        """Shows how far an ascent is; `inputs` is a function that returns them."""
+        self._done += taken
+        self._bar.update(taken)
+        self._bar.set_postfix(least=f"{np.min(values):.3g}")
+        shown = inputs() if self._callbacks else None
+        for callback in self._callbacks:
+            callback(self._done, shown)
