@@ -68,7 +68,7 @@ class LowRankGaussian(Prior):
             mean=mean.reshape(data["low"].shape),
             directions=directions[:, :rank],
             variances=variances[:rank],
-            noise=noises[rank],
+            noise=np.array(noises[rank]),
             **data,
         )
 
