@@ -71,9 +71,9 @@ class Frames:
             raise ValueError(f"Frames are saved as .gif; received {path!r}.")
         if not self.inputs:
             raise ValueError("There is no frame yet: pass the frames to an ascent as a callback.")
-        pictures = [Image.fromarray(self._tiled(inputs, columns)) for inputs in self.inputs]
-        palette = pictures[-1].convert("P", palette=Image.Palette.ADAPTIVE)
-        first, *others = [picture.convert("RGB").quantize(palette=palette) for picture in pictures]
+        tiled = [self._tiled(inputs, columns) for inputs in self.inputs]
+        palette = Image.fromarray(np.concatenate(tiled)).quantize(256)  # one for all: no flicker
+        first, *others = [Image.fromarray(picture).quantize(palette=palette) for picture in tiled]
         durations = [milliseconds] * len(others) + [_LAST]
         beside = f"{path}.{uuid.uuid4().hex}"
         try:
@@ -98,6 +98,7 @@ class Frames:
         height, width = (side + _GAP for side in shown.shape[1:3])
         canvas = np.full((rows * height + _GAP, columns * width + _GAP, 3), 255, "uint8")
         for number, image in enumerate(shown):
-            top, left = (_GAP + n * side for n, side in zip(divmod(number, columns), (height, width)))
+            row, column = divmod(number, columns)
+            top, left = _GAP + row * height, _GAP + column * width
             canvas[top : top + len(image), left : left + image.shape[1]] = image
         return canvas

@@ -41,7 +41,10 @@ def test_one_look_in_so_many_is_kept():
     ("act", "message"),
     [
         (lambda: Frames(every=0), "every is a positive int; received 0"),
-        (lambda: Frames()(1, np.zeros((2, 5))), r"show images .* received inputs of shape \(2, 5\)"),
+        (
+            lambda: Frames()(1, np.zeros((2, 5))),
+            r"show images .* received inputs of shape \(2, 5\)",
+        ),
         (lambda: Frames().save("a.gif"), "There is no frame yet"),
         (lambda: filled().save("a.png"), r"saved as \.gif; received 'a\.png'"),
     ],
