@@ -94,13 +94,8 @@ def check_input(opened, prior_shape):
         ValueError: The model has several inputs, one of integers, or of another shape than the
             prior's rows.
     """
-    places = tree.flatten(opened.graph.inputs)
-    if len(places) != 1:
-        raise ValueError(
-            f"The model {opened.model.name!r} has {len(places)} inputs; this version of "
-            "ActivationMaximization takes models of one input."
-        )
-    shape, dtype = places[0].shape[1:], places[0].dtype
+    (place,) = tree.flatten(opened.graph.inputs)
+    shape, dtype = place.shape[1:], place.dtype
     if "float" not in dtype:
         raise ValueError(
             f"The model {opened.model.name!r} takes inputs of dtype {dtype}, on which there is no "

@@ -9,6 +9,7 @@ from xai.activation_maximization.maximization import Maximization
 from xai.activation_maximization.objectives import LogProbability, Reader
 from xai.activation_maximization.parameterizations import Pixels
 from xai.activation_maximization.priors.flat import Flat
+from xai.activation_maximization.several_inputs import inputs_of
 from xai.activation_maximization.start import Start
 from xai.activation_maximization.targets import ClassTargets, ObjectiveTargets, seeds
 from xai.activation_maximization.transforms import check_transforms
@@ -27,17 +28,18 @@ class ActivationMaximization:
     the others, unless its objective has `Diversity`. The model is never changed.
 
     Args:
-        model: A built Keras model of one input. A final softmax or sigmoid is replaced by its
-            logarithm.
+        model: A built Keras model. A final softmax or sigmoid is replaced by its logarithm.
         prior: A density over the model's inputs, such as `xai.priors.GaussianMixture.fit(x_train)`.
-            None for none, where the parameterization alone says what is likely.
+            None for none, where the parameterization alone says what is likely. For several inputs
+            one for each, in their list or dict, or one row of an input to hold it at.
         sharpness: The weight of the class term, a positive number; 1 is the posterior by Bayes'
             rule. `"auto"` chooses one for each row: it begins where the class term can pay for the
             way from the start to a typical real row, and rises until the class probability reaches
             the median of held-out real rows, 0.9999 at most (other objectives: the greatest of
             held-out real rows), or else `p(x)` would fall below that of a typical real row.
         bounds: The least and the greatest value of the inputs: two numbers, or two arrays in the
-            shape of a row; infinite ones are none. None for those of the prior's data.
+            shape of a row; infinite ones are none. None for those of the prior's data. For several
+            inputs each may be a list or dict.
         parameterization: What climbs, of `xai.parameterizations`; None for the input elements.
         transforms: What the model sees of the inputs: a sequence of `xai.transforms`, drawn anew at
             every step. The terms of the result are those of the inputs themselves.
@@ -45,7 +47,7 @@ class ActivationMaximization:
 
     Raises:
         TypeError: No Keras model, no prior, no parameterization, or no transforms.
-        ValueError: An unbuilt model, one of several inputs or of integers, a prior fitted on rows
+        ValueError: An unbuilt model, one whose climbing inputs are integers, a prior fitted on rows
             of another shape, bounds that do not enclose its data, or an unknown sharpness.
 
     Example:
@@ -79,10 +81,14 @@ class ActivationMaximization:
         self.sharpness = checks.check_sharpness(sharpness)
         self.seed = checks.check_seed(seed)
         self.parameterization = checks.check_parameterization(parameterization)
+        self.bounds = bounds
         self._open = open_model(model)
+        self._inputs = inputs_of(self._open, prior)
+        if self._inputs:
+            self._open = open_model(self._inputs.flat_model(model))
+            prior, bounds = self._inputs.prior, self._inputs.joined_bounds(bounds)
         self.prior = self._prior(checks.check_prior(prior, self.parameterization), bounds)
         self._dtype = checks.check_input(self._open, self.prior.shape)
-        self.bounds = bounds
         self._low, self._high = checks.check_bounds(bounds, self.prior, self._dtype)
         self.parameterization.check(self._low, self._high)
         self.transforms = check_transforms(transforms, self.prior.shape)
@@ -115,11 +121,11 @@ class ActivationMaximization:
         choose, ascend = self._compile(targets, bool(callbacks))
         rows = self._rows(targets, choose, start)
         sharpness, goal = self._first_sharpness(targets, choose, rows)
-        with Look(steps, progress, callbacks) as look:
+        with Look(steps, progress, callbacks, self._structured) as look:
             climb, sharpness = self._climb(ascend, rows, sharpness, goal, look)
         inputs, log_probability = self._snapped(climb, ascend, rows)
         return Maximization(
-            inputs=inputs,
+            inputs=self._structured(inputs),
             target=targets.names,
             log_probability=log_probability,
             log_prior=self._log_prior(climb.best, inputs),
@@ -177,6 +183,7 @@ class ActivationMaximization:
             checks.check_nothing_immutable(self.prior)
             codes, low, high = choose(targets.columns, own), self._low, self._high
         else:
+            start = self._inputs.joined(start) if self._inputs else start
             start = checks.check_start(start, self.prior.shape, len(own))
             codes, held = choose.encoded(start), self.prior.immutable
             low, high = (np.where(held, start, b).astype(b.dtype) for b in (self._low, self._high))
@@ -221,6 +228,10 @@ class ActivationMaximization:
             return climb.inputs, climb.log_probability
         _, log_probability, _ = ascend.evaluate(rows, inputs)
         return inputs, log_probability
+
+    def _structured(self, inputs):
+        """Returns inputs as the model takes them."""
+        return self._inputs.split(inputs) if self._inputs else inputs
 
     def _log_prior(self, codes, inputs):
         return self._climbed.log_prob(codes if self._is_of_codes else inputs)

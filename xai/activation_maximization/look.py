@@ -12,13 +12,15 @@ class Look(contextlib.AbstractContextManager):
         steps: The number of steps of one climb.
         progress: Whether to show a bar.
         callbacks: Functions of the number of steps so far and the inputs.
+        structured: A function that gives inputs the structure that the callbacks are to see.
     """
 
-    def __init__(self, steps, progress, callbacks):
+    def __init__(self, steps, progress, callbacks, structured):
         from tqdm import tqdm
 
         self.steps = steps
         self._callbacks = callbacks
+        self._structured = structured
         self._bar = tqdm(total=0, disable=not progress, unit="step")
         self._done = 0
 
@@ -34,6 +36,6 @@ class Look(contextlib.AbstractContextManager):
         self._done += taken
         self._bar.update(taken)
         self._bar.set_postfix(least=f"{np.min(values):.3g}")
-        shown = inputs() if self._callbacks else None
+        shown = self._structured(inputs()) if self._callbacks else None
         for callback in self._callbacks:
             callback(self._done, shown)

@@ -401,7 +401,7 @@ def build_of_integers():
     ("build", "message"),
     [
         (build_unbuilt, "is not built"),
-        (build_of_two_inputs, "has 2 inputs; this version .* one input"),
+        (build_of_two_inputs, "prior is of this structure, a prior for each input"),
         (build_of_integers, "inputs of dtype int32, on which there is no gradient"),
         (convolutional, r"prior was fitted on rows of shape \(4,\); .*\('batch', 4, 4, 1\)"),
     ],
@@ -624,3 +624,28 @@ def test_none_for_bounds_takes_those_of_the_data():
     inputs = maximize(range(3), steps=32).inputs
     assert data.min() - 1e-6 <= inputs.min()
     assert inputs.max() <= data.max() + 1e-6
+
+
+def table(rows=200):
+    """A number, a whole number, a number that nobody can change, and one of three kinds."""
+    random = np.random.default_rng(0)
+    kinds = np.eye(3)[random.integers(3, size=rows)]
+    whole = random.integers(0, 9, size=(rows, 1))
+    return np.concatenate([random.normal(size=(rows, 1)), whole, whole / 2, kinds], axis=1)
+
+
+def test_rows_of_a_table_are_ones_that_there_can_be():
+    data = table()
+    prior = priors.Tabular.fit(data, categorical=[(3, 4, 5)], integer=[1], immutable=[2])
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(3, activation="softmax")])
+    maximize = ActivationMaximization(model, prior, sharpness=5, bounds=None)
+    with pytest.raises(ValueError, match=r"columns \[2\] are immutable: pass .* start="):
+        maximize(range(3))
+    result = maximize(range(3), steps=64, start=data[0])
+    rows = result.inputs
+    np.testing.assert_array_equal(rows[:, 1], np.round(rows[:, 1]))
+    np.testing.assert_allclose(rows[:, 2], data[0, 2], atol=1e-5)
+    np.testing.assert_array_equal(np.sort(rows[:, 3:], axis=1), [[0, 0, 1]] * 3)
+    expected = np.diag(ops.convert_to_numpy(model(rows)))
+    np.testing.assert_allclose(result.probability, expected, rtol=1e-4)
+    assert list(prior.compare(rows, data).columns) == ["value", "percentile", "nearest"]
