@@ -1,5 +1,7 @@
 """Attributions as matplotlib figures: signed maps, one scale for all, zero in the middle."""
 
+import numbers
+import textwrap
 import warnings
 
 import keras
@@ -9,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 _CELL = 1.5  # inches per image
+_CAPTION = 18  # characters above an image
 
 
 def heatmap(record, *, title=None, percentile=99.5):
@@ -24,7 +27,8 @@ def heatmap(record, *, title=None, percentile=99.5):
         ValueError: The inputs are no images.
     """
     if not hasattr(record, "values"):
-        return images(record.inputs, titles=_captions(record))
+        bounds = getattr(record, "settings", {}).get("bounds")
+        return images(record.inputs, titles=_captions(record), bounds=bounds)
     return grid([record], titles=None if title is None else [title], percentile=percentile)
 
 
@@ -64,9 +68,16 @@ def grid(attributions, *, titles=None, percentile=99.5):
     return figure
 
 
-def images(pictures, *, titles=None, columns=5):
-    """Returns a figure of images `(count, height, width, channels)`, each under its title."""
-    pictures = _displayable(pictures)
+def images(pictures, *, titles=None, columns=5, bounds=None):
+    """Returns a figure of images `(count, height, width, channels)`, each under its title.
+
+    Args:
+        pictures: The images.
+        titles: One for each.
+        columns: Images side by side.
+        bounds: The values of black and white; None for 0 and 1, or the extremes beyond.
+    """
+    pictures = _displayable(pictures, bounds)
     rows = -(-len(pictures) // columns)
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.4) * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -118,7 +129,7 @@ def _limit(maps, percentile):
     return 1.0
 
 
-def _displayable(pictures):
+def _displayable(pictures, bounds=None):
     """Returns images in [0, 1], channels last or none; stretched only if they leave that range."""
     pictures = np.asarray(pictures, "float64")
     if pictures.ndim != 4:
@@ -127,6 +138,8 @@ def _displayable(pictures):
         )
     pictures = np.moveaxis(pictures, _channel_axis(), -1)
     low, high = pictures.min(), pictures.max()
+    if bounds is not None and np.isfinite(np.concatenate([*map(np.ravel, bounds)])).all():
+        low, high = np.min(bounds[0]), np.max(bounds[1])
     if low < 0 or high > 1:
         pictures = (pictures - low) / (high - low)
     return pictures if pictures.shape[-1] == 3 else pictures.mean(axis=-1)
@@ -143,5 +156,13 @@ def _label(attribution, row):
 
 
 def _captions(maximization):
-    probability = np.exp(maximization.log_probability)
-    return [f"class {t}: {p:.3f}" for t, p in zip(maximization.target, probability, strict=True)]
+    rows = zip(maximization.target, maximization.log_probability, strict=True)
+    return [_caption(target, value) for target, value in rows]
+
+
+def _caption(target, value):
+    """Returns a class and its probability, or an objective and its value in lines that fit."""
+    label = getattr(target, "class_", target)
+    if isinstance(label, numbers.Integral):
+        return f"class {label}: {np.exp(value):.3f}"
+    return textwrap.fill(f"{target}: {value:.3g}", _CAPTION)

@@ -67,6 +67,22 @@ def test_synthesized_images_are_drawn_with_their_probability():
     assert [a.get_title() for a in figure.axes][:2] == ["class 0: 0.500", "class 1: 0.250"]
 
 
+def test_an_objective_is_named_in_lines_that_fit_and_bounds_are_black_and_white():
+    targets = [xai.objectives.Channel("a_long_name_of_a_layer", 7), 3]
+    record = types.SimpleNamespace(
+        inputs=np.full((2, 4, 4, 1), 0.5),
+        target=targets,
+        log_probability=np.array([12.5, -0.1]),
+        settings={"bounds": (-1, 1)},
+    )
+    axes = xai.plot.heatmap(record).axes
+    lines = axes[0].get_title().splitlines()
+    assert max(map(len, lines)) <= 18
+    assert "12.5" in lines[-1]
+    assert axes[1].get_title() == "class 3: 0.905"
+    np.testing.assert_allclose(axes[0].images[0].get_array(), 0.75)
+
+
 def test_maps_of_zeros_and_of_nan_are_drawn_with_a_warning():
     with pytest.warns(UserWarning, match="zero everywhere"):
         xai.plot.heatmap(attribution(scale=0.0))

@@ -272,7 +272,7 @@ class Ascent:
         )
         moves = self.parameterization.confine(ahead, rows.low, rows.high) - state.code
         free = np.where(ops.convert_to_numpy(moves), ops.convert_to_numpy(state.momentum), 0)
-        return 0.5 * np.square(free).reshape(len(free), -1).sum(axis=1)
+        return 0.5 * np.square(free, dtype="float64").reshape(len(free), -1).sum(axis=1)
 
 
 def _chosen(rows, later, earlier):

@@ -4,16 +4,19 @@ import dataclasses
 
 import numpy as np
 
+from xai.activation_maximization.objectives import LogProbability
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Maximization:
     """Synthesized inputs, a row per target, with both terms of what they maximize.
 
     Attributes:
-        inputs: The synthesized inputs, `(targets, ...)`; the scores below are those of these very
-            values.
-        target: The class of each row, `(targets,)`.
-        log_probability: The model's `log p(class | x)` in nats, `(targets,)`.
+        inputs: The synthesized inputs, `(targets, ...)`, in a list or dict if the model takes one;
+            the scores below are those of these very values.
+        target: The class or the objective of each row, `(targets,)`.
+        log_probability: The model's `log p(class | x)` in nats, or the value of the objective,
+            `(targets,)`.
         log_prior: The prior's `log p(x)` in nats, `(targets,)`.
         sharpness: The weight of the class term at the end, `(targets,)`.
         history: `log_probability`, `log_prior` and `sharpness` at every step, each
@@ -36,9 +39,10 @@ class Maximization:
 
     @property
     def probability(self):
-        """The model's probability of each row's class, `(targets,)`."""
-        return np.exp(self.log_probability)
+        """The model's probability of each row's class, NaN for other objectives, `(targets,)`."""
+        are_classes = [isinstance(one, LogProbability | np.integer) for one in self.target]
+        return np.exp(np.where(are_classes, self.log_probability, np.nan))
 
     def __len__(self):
         """The number of rows."""
-        return len(self.inputs)
+        return len(self.target)

@@ -79,8 +79,9 @@ def first_sharpness_without_limit(given, goal, spread, log_prior, typical):
     Likewise what can pay for the way to a typical real row, where what there is to gain is the way
     to the goal, or the spread of real rows where that is more; see `first`.
     """
-    gain = np.maximum(np.fmax(goal - given, spread), np.finfo("float32").tiny)
-    return np.maximum(log_prior - typical, 1.0) / gain
+    gain = np.fmax(goal - given, spread)
+    # A unit that no real row moves says nothing of its own size.
+    return np.maximum(log_prior - typical, 1.0) / np.where(gain > 1e-9, gain, 1.0)
 
 
 def rise(climb_from, start, sharpness, goal, least, given):

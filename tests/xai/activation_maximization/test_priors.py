@@ -208,7 +208,7 @@ def test_data_that_no_density_fits_are_refused(prior, x, message):
 
 
 def test_a_mixture_holds_full_covariances_and_so_no_large_rows():
-    with pytest.raises(ValueError, match=r"3001 elements.*up to 3000.*another prior: Gaussian"):
+    with pytest.raises(ValueError, match=r"3001 elements.*up to 3000 .*such as Gaussian"):
         priors.GaussianMixture.fit(rings(60, (3001,)), components=3)
 
 

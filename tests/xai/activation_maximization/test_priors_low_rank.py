@@ -8,6 +8,7 @@ import scipy.stats
 
 from tests.reference.densities import integral, normal_log_density
 from xai import priors
+from xai.activation_maximization.priors.low_rank_gaussian import best_rank
 
 ELEMENTS = 3001
 
@@ -99,6 +100,22 @@ def test_the_rank_is_that_of_the_data():
     assert (prior.variances > 1000).all()
 
 
+def test_the_best_rank_is_that_of_a_loop_over_all_ranks():
+    deviations = 1e-3 * np.array([20, 10, 5, 3, 2] + 15 * [1])
+    x = deviations * np.random.default_rng(0).normal(size=(100, 20))
+    judging, others = x[:20], x[20:]
+    values, vectors = np.linalg.eigh(np.cov(others.T, bias=True))
+    likelihoods = []
+    for rank in range(20):
+        left = 20 - rank
+        noise, kept = values[:left].mean(), vectors[:, left:]
+        covariance = (kept * (values[left:] - noise)) @ kept.T + noise * np.eye(20)
+        theirs = scipy.stats.multivariate_normal(others.mean(axis=0), covariance)
+        likelihoods.append(theirs.logpdf(judging).mean())
+    assert 2 < np.argmax(likelihoods) < 8
+    assert best_rank(x, seed=0) == np.argmax(likelihoods)
+
+
 def test_data_without_directions_have_rank_zero():
     x = np.random.default_rng(0).normal(size=(60, 500))
     prior = priors.LowRankGaussian.fit(x)
@@ -127,6 +144,11 @@ def test_data_in_a_subspace_leave_a_little_noise():
     prior = priors.LowRankGaussian.fit(x)
     assert prior.noise == pytest.approx(1e-3 * x.var(axis=0).mean(), rel=0.3)
     assert np.isfinite(prior.log_prob(x)).all()
+
+
+def test_one_element_has_no_directions():
+    with pytest.raises(ValueError, match="rows of 2 to 50000000 elements; received 1"):
+        priors.LowRankGaussian.fit(np.random.default_rng(0).normal(size=(50, 1)))
 
 
 def test_no_matrix_of_elements_by_elements_is_made():

@@ -97,5 +97,5 @@ def test_few_patches_hold_few_components():
 
 def test_patches_of_very_many_channels_are_refused():
     x = np.random.default_rng(0).normal(size=(4, 8, 8, 47))
-    with pytest.raises(ValueError, match="The rows have 3008 elements"):
+    with pytest.raises(ValueError, match=r"1 component\(s\) of 3008 elements"):
         priors.PatchMixture.fit(x, components=1)

@@ -151,8 +151,10 @@ def test_photographs_have_one_or_three_channels(shape):
 
 
 def test_black_lies_below_white():
-    with pytest.raises(ValueError, match=r"low=\[1\.\] and high=\[0\.\]"):
+    with pytest.raises(ValueError, match="below white; received low=1 and high=0"):
         priors.Spectral.natural((8, 8, 1), low=1, high=0)
+    with pytest.raises(ValueError, match=r"numbers, or 3 each; received \[0, 0\] and 1"):
+        priors.Spectral.natural((8, 8, 3), low=[0, 0], high=1)
 
 
 def test_signals_have_a_longest_length():

@@ -51,18 +51,19 @@ class LowRankGaussian(Prior):
             seed: Of the choice of the held-out rows, of the fifth, and of the directions' search.
 
         Raises:
-            ValueError: Too few rows, NaN, or rows that are all alike.
+            ValueError: Too few rows, NaN, rows that are all alike, or of one element or too many.
 
         Source: Tipping & Bishop 1999, Probabilistic principal component analysis (J. R. Stat. Soc.
         B 61), equations 7 and 8; Halko, Martinsson & Tropp 2011, Finding structure with randomness
         (SIAM Review 53), as scikit-learn computes it.
         """
         fitted, data = split(x, seed, _FEWEST_ROWS)
+        _check_elements(fitted.shape[1])
         # Held-out rows get 4,450 nats on average and 4,530 with a noise per element, over crops of
         # 40x40x3 from two photographs, 5,120 and 5,190 over 56x56x3, and 5,720 and 5,700 over noisy
         # digits of 64x64: too little for an iterative fit with a floor that has to be chosen. The
         # estimate of Ledoit & Wolf gets -15,070, -20,470 and 5,690.
-        rank = _best_rank(fitted, seed)
+        rank = best_rank(fitted, seed)
         mean, directions, variances, noises = _components(fitted, seed)
         return cls(
             mean=mean.reshape(data["low"].shape),
@@ -114,7 +115,20 @@ class LowRankGaussian(Prior):
         return self.mean + rows.reshape(n, *self.shape)
 
 
-def _best_rank(x, seed):
+def _check_elements(elements):
+    """Refuses rows that leave no direction, or no room for one.
+
+    Raises:
+        ValueError: One element, or too many.
+    """
+    if not 2 <= elements <= normal.MOST_ENTRIES:
+        raise ValueError(
+            f"A LowRankGaussian describes rows of 2 to {normal.MOST_ENTRIES} elements; received "
+            f"{elements}. Use Norm."
+        )
+
+
+def best_rank(x, seed):
     """Returns the rank that gives a fifth of the rows the greatest likelihood under the others'."""
     judging = round(_JUDGING_SHARE * len(x))
     mean, directions, variances, noises = _components(x[judging:], seed)

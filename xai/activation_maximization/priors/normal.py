@@ -26,10 +26,10 @@ def check_size(elements, components):
     """
     if elements > MOST_ELEMENTS or components * elements**2 > MOST_ENTRIES:
         raise ValueError(
-            f"The rows have {elements} elements: a mixture holds full covariances, of up to "
-            f"{MOST_ELEMENTS} elements and {MOST_ENTRIES} entries in {components} component(s). "
-            "Fit on smaller or cropped inputs, with fewer components, or another prior: Gaussian, "
-            "Spectral or PatchMixture."
+            f"Received {components} component(s) of {elements} elements: a mixture holds full "
+            f"covariances, of up to {MOST_ELEMENTS} elements and {MOST_ENTRIES} entries in all. "
+            "Fit on smaller or cropped inputs, with fewer components, or another prior, such as "
+            "Gaussian or Spectral."
         )
 
 

@@ -49,7 +49,7 @@ class TotalVariation(Prior):
 
     @classmethod
     def fit(cls, x, seed=0):
-        """Returns the density of greatest likelihood.
+        """Returns the density of greatest likelihood, but for the rounding of the gradient.
 
         Args:
             x: Images `(rows, height, width, channels)` or signals `(rows, steps, channels)`; a few
