@@ -22,8 +22,8 @@ TensorFlow 2.21, 2 cores, November 2026; 2,048 evaluations of 8 rows, batches of
     MLP 784-512-512-10, 784 elements       33.5     1.24     0.76
     MLP 30-64-10, 30 elements               2.4     3.16     2.36
 
-The machine was busy: raw is four times as fast on a quiet one, the ratios are alike. With a model as
-small as the last, what is left is the fixed part of a call, about 10 ms. Working out what each
+The machine was busy: raw is four times as fast on a quiet one, the ratios are alike. With a model
+as small as the last, what is left is the fixed part of a call, about 10 ms. Working out what each
 player changes takes as long as 100 evaluations of the first layer, a blend as long as the products
 of 100 units. Hence units from 512 coalitions on, where players are at most half of the features, or
 units at most 256. Along permutations units pay at any width; from 160 players on they are running
