@@ -143,7 +143,7 @@ class Ascent:
             state, terms = self._advance(constants, state, schedule, classes, weight)
             taken = min(self.chunk, steps - self.chunk * len(history))
             history.append(ops.convert_to_numpy(terms)[:taken])
-            report(taken, history[-1][-1, 0], functools.partial(self.decoded, rows, state.best))
+            report(taken, history[-1][-1, 0], functools.partial(self.decoded, rows, state.code))
         inputs, log_probability, log_prior = self.evaluate(rows, state.best)
         return Climb(
             best=ops.convert_to_numpy(state.best),

@@ -653,3 +653,22 @@ def test_rows_of_a_table_are_ones_that_there_can_be():
     expected = np.diag(ops.convert_to_numpy(model(rows)))
     np.testing.assert_allclose(result.probability, expected, rtol=1e-4)
     assert list(prior.compare(rows, data).columns) == ["value", "percentile", "nearest"]
+
+
+class Slope(priors.Gaussian):
+    """A Gaussian that tells only its gradient truly: its value grows away from the mean."""
+
+    is_density = False
+
+    def log_density(self, parameters, x, ops=ops):
+        value = super().log_density(parameters, x, ops)
+        held = value if ops is np else ops.stop_gradient(value)
+        return value - 2 * held
+
+
+def test_of_a_prior_that_is_no_density_the_end_of_the_way_is_returned():
+    given = gaussian()
+    slope = Slope(**{field.name: getattr(given, field.name) for field in dataclasses.fields(given)})
+    start = MEAN + 1
+    one, other = (maximizer(linear(), p, sharpness=1)(1, 200, start=start) for p in (given, slope))
+    np.testing.assert_allclose(other.inputs, one.inputs, atol=1e-2)
