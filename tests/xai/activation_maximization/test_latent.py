@@ -81,7 +81,10 @@ def test_starts_are_standard_normal():
 
 def test_the_prior_is_over_codes():
     given = priors.Gaussian.fit(np.random.default_rng(0).normal(size=(50, 3)))
-    assert Latent(decoder(), given).prior is given
+    one = Latent(decoder(), given)
+    assert one.prior is given
+    np.testing.assert_array_equal(one.start([[0, 4]], 0, 1), given.sample(1, seed=[0, 4]))
+    np.testing.assert_allclose(one.scale(0, 1), given.scale / 10)
     default = Latent(decoder()).prior
     assert default.shape == (3,)
     expected = scipy.stats.multivariate_normal(np.zeros(3), np.eye(3)).logpdf(codes())

@@ -166,12 +166,12 @@ class Layer(_OfLayer):
 def _check_vector(vector):
     """Returns a vector as a tuple of floats."""
     try:
-        numbers_ = np.asarray(vector, "float64")
+        components = np.asarray(vector, "float64")
     except (TypeError, ValueError):
-        numbers_ = np.zeros(0)
-    if numbers_.ndim != 1 or not numbers_.any() or not np.isfinite(numbers_).all():
+        components = np.zeros(0)
+    if components.ndim != 1 or not components.any() or not np.isfinite(components).all():
         raise ValueError(
             "The vector of a direction has a finite number per channel, not all zero; received "
             f"{vector!r}."
         )
-    return tuple(numbers_.tolist())
+    return tuple(components.tolist())

@@ -7,7 +7,8 @@ import numbers
 import numpy as np
 from keras import ops as keras_ops
 
-from xai.activation_maximization.parameterizations import box, colours
+from xai.activation_maximization.parameterizations import colours
+from xai.activation_maximization.parameterizations.box import require_finite
 from xai.activation_maximization.parameterizations.parameterization import (
     Parameterization,
     normal_codes,
@@ -48,7 +49,7 @@ class Cosine(Parameterization):
 
     def check(self, low, high):
         """Refuses infinite bounds, and rows that are neither images nor signals."""
-        box.require_finite(self, low, high)
+        require_finite(self, low, high)
         if np.ndim(low) < 2:
             raise ValueError(
                 "Cosine is for images (height, width, channels) and signals (steps, channels); "
@@ -58,18 +59,16 @@ class Cosine(Parameterization):
     def decode(self, code, low, high):
         """Returns the sum of the waves, squashed into the bounds."""
         shape = tuple(code.shape[1:])
-        gain = keras_ops.convert_to_tensor(_gain(shape, self.decay), code.dtype)
-        x = code * gain
+        x = code * keras_ops.convert_to_tensor(_gain(shape, self.decay), code.dtype)
         for axis, size in enumerate(shape[:-1], start=1):
             waves = keras_ops.convert_to_tensor(_waves(size), code.dtype)
             x = _transformed(x, axis, waves, keras_ops)
-        return box.squash(colours.correlate(x) if self._has_colours(shape) else x, low, high)
+        return colours.to_inputs(x, low, high, self.decorrelate)
 
     def encode(self, x, low, high):
         """Returns the code of inputs; within a 512th of the box from a bound, of the nearest."""
-        shape = np.shape(x)[1:]
-        x = box.unsquash(x, low, high)
-        x = colours.decorrelate(x) if self._has_colours(shape) else x
+        x = colours.from_inputs(x, low, high, self.decorrelate)
+        shape = x.shape[1:]
         for axis, size in enumerate(shape[:-1], start=1):
             x = _transformed(x, axis, _waves(size).T, np)
         return x / _gain(shape, self.decay)
@@ -81,9 +80,6 @@ class Cosine(Parameterization):
     def scale(self, low, high):
         """Returns the same for all waves, as their amplitudes are in the decoding."""
         return np.full(np.shape(low), _SCALE)
-
-    def _has_colours(self, shape):
-        return self.decorrelate and colours.are_colours(shape)
 
 
 def _transformed(x, axis, matrix, ops):

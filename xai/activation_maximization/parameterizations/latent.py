@@ -7,15 +7,12 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from xai.activation_maximization.parameterizations.parameterization import (
-    Parameterization,
-    normal_codes,
-)
+from xai.activation_maximization.parameterizations.parameterization import Parameterization
 from xai.activation_maximization.parameterizations.standard_normal import StandardNormal
 from xai.activation_maximization.priors import Prior
 from xai.model import open_model
 
-_SCALE = 0.1  # in the deviations of a standard normal code
+_SCALE = 0.1  # of that of the prior
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,12 +83,12 @@ class Latent(Parameterization):
         return ops.clip(ops.cast(self._opened.scores(code), code.dtype), low, high)
 
     def start(self, seeds, low, high):
-        """Returns draws from the standard normal density."""
-        return normal_codes(seeds, self.code_shape())
+        """Returns draws from the prior over codes."""
+        return np.concatenate([self.prior.sample(1, seed) for seed in seeds])
 
     def scale(self, low, high):
-        """Returns a tenth of the standard deviation."""
-        return np.full(self.code_shape(), _SCALE)
+        """Returns a tenth of the scale of the prior over codes."""
+        return _SCALE * self.prior.scale
 
     @functools.cached_property
     def _opened(self):

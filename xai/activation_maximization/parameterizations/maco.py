@@ -6,7 +6,8 @@ import math
 import numpy as np
 from keras import ops as keras_ops
 
-from xai.activation_maximization.parameterizations import box, colours
+from xai.activation_maximization.parameterizations import colours
+from xai.activation_maximization.parameterizations.box import require_finite
 from xai.activation_maximization.parameterizations.parameterization import Parameterization
 from xai.activation_maximization.parameterizations.spectrum import amplitudes
 
@@ -32,8 +33,8 @@ class MaCo(Parameterization):
         >>> parameterization = MaCo.fit(x_train, bounds=(0, 1))
 
     Source: Fel et al. 2023, Unlocking feature visualization for deeper networks with magnitude
-    constrained optimization (NeurIPS). Here phases are odd, so that the magnitude is
-    exact, and the spectrum is measured where it is used.
+    constrained optimization (NeurIPS). Here phases are odd, so that the magnitude is exact, and the
+    spectrum is measured where it is used.
     """
 
     magnitude: np.ndarray | None = None
@@ -81,7 +82,7 @@ class MaCo(Parameterization):
 
     def check(self, low, high):
         """Refuses infinite bounds, and rows that are not images of the magnitude's shape."""
-        box.require_finite(self, low, high)
+        require_finite(self, low, high)
         shape = np.shape(low)
         if len(shape) != 3 or (self.magnitude is not None and self.magnitude.shape != shape):
             images = "(height, width, channels)" if self.magnitude is None else self.magnitude.shape
@@ -98,7 +99,7 @@ class MaCo(Parameterization):
         parts = (magnitude * keras_ops.cos(phase), magnitude * keras_ops.sin(phase))
         real, _ = keras_ops.ifft2(tuple(keras_ops.moveaxis(part, -1, 1) for part in parts))
         x = math.sqrt(shape[0] * shape[1]) * keras_ops.moveaxis(real, 1, -1)
-        return box.squash(colours.correlate(x) if self._has_colours(shape) else x, low, high)
+        return colours.to_inputs(x, low, high, self.decorrelate)
 
     def encode(self, x, low, high):
         """Returns phases of inputs; they are decoded into the inputs with another magnitude."""
@@ -113,13 +114,9 @@ class MaCo(Parameterization):
         """Returns one radian of each phase, to which both opposite frequencies contribute half."""
         return np.full(np.shape(low), 0.5)
 
-    def _has_colours(self, shape):
-        return self.decorrelate and colours.are_colours(shape)
-
     def _spectrum(self, x, low, high):
         """Returns the orthonormal Fourier transform of images before squashing."""
-        x = box.unsquash(x, low, high)
-        x = colours.decorrelate(x) if self._has_colours(x.shape[1:]) else x
+        x = colours.from_inputs(x, low, high, self.decorrelate)
         return np.fft.fft2(x, axes=(1, 2), norm="ortho")
 
     def _magnitude(self, shape):
