@@ -1,9 +1,10 @@
 """Writing records as `.npz` files that are whole or not there."""
 
 import os
-import uuid
 
 import numpy as np
+
+from xai.replacing import replacing
 
 
 def save_npz(path, arrays):
@@ -20,12 +21,5 @@ def save_npz(path, arrays):
     path = os.fspath(path)
     if not path.endswith(".npz"):
         raise ValueError(f"Records are saved as .npz; received {path!r}.")
-    beside = f"{path}.{uuid.uuid4().hex}"
-    try:
-        with open(beside, "xb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(beside, path)
-    except BaseException:
-        if os.path.exists(beside):
-            os.unlink(beside)
-        raise
+    with replacing(path) as beside, open(beside, "xb") as file:
+        np.savez_compressed(file, **arrays)

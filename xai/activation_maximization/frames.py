@@ -2,9 +2,10 @@
 
 import math
 import os
-import uuid
 
 import numpy as np
+
+from xai.replacing import replacing
 
 _GAP = 2  # pixels between images
 _LEAST_SIDE = 96  # of a shown image in pixels; smaller ones are enlarged by whole factors
@@ -75,16 +76,9 @@ class Frames:
         palette = Image.fromarray(np.concatenate(tiled)).quantize(256)  # one for all: no flicker
         first, *others = [Image.fromarray(picture).quantize(palette=palette) for picture in tiled]
         durations = [milliseconds] * len(others) + [_LAST]
-        beside = f"{path}.{uuid.uuid4().hex}"
-        try:
-            first.save(
-                beside, "GIF", save_all=True, append_images=others, duration=durations, loop=0
-            )
-            os.replace(beside, path)
-        except BaseException:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise
+        film = {"save_all": True, "append_images": others, "duration": durations, "loop": 0}
+        with replacing(path) as beside:
+            first.save(beside, "GIF", **film)
 
     def _tiled(self, images, columns):
         """Returns images side by side as uint8, `(height, width, 3)`."""
