@@ -130,41 +130,58 @@ def check_known_shape(opened):
     return tuple(shape)
 
 
-def check_bounds(bounds, prior, dtype):
+def check_bounds(bounds, shape, prior, dtype):
     """Returns the least and the greatest values, arrays of a dtype in the shape of a row.
 
     They are rounded inwards, so that the bounds hold exactly; those of the data, which None stands
     for, outwards.
 
+    Args:
+        bounds: What was given.
+        shape: Of a row.
+        prior: The prior over inputs, or None.
+        dtype: Of the ascent.
+
     Raises:
-        ValueError: Not two bounds, of a shape that fits no row, out of order, or within the data.
+        ValueError: Not two bounds, of a shape that fits no row, out of order, within the data, or
+            None without data.
     """
-    if bounds is None:
-        tight = (prior.low.astype(dtype), prior.high.astype(dtype))
-        return np.nextafter(tight[0], -np.inf, dtype=dtype), np.nextafter(
-            tight[1], np.inf, dtype=dtype
-        )
-    try:
-        low, high = (np.broadcast_to(np.asarray(b, "float64"), prior.shape) for b in bounds)
-    except (TypeError, ValueError):
+    if bounds is None and prior is None:
         raise ValueError(
-            "bounds are two numbers, or two arrays in the shape of a row, "
-            f"{prior.shape}; received {bounds!r}."
-        ) from None
-    if not (low < high).all():
-        raise ValueError(f"The lower bound lies below the upper one; received {bounds!r}.")
-    if (prior.low < low).any() or (prior.high > high).any():
+            "bounds=None takes the bounds of the prior's data, and there is no prior. Pass the "
+            "least and the greatest value of the model's inputs."
+        )
+    if bounds is None:
+        low, high = prior.low.astype(dtype), prior.high.astype(dtype)
+        return np.nextafter(low, -np.inf, dtype=dtype), np.nextafter(high, np.inf, dtype=dtype)
+    low, high = _two_bounds(bounds, shape)
+    if prior is not None and ((prior.low < low).any() or (prior.high > high).any()):
         raise ValueError(
             f"The bounds {bounds!r} do not enclose the data of the prior, which lie between "
             f"{prior.low.min():.6g} and {prior.high.max():.6g}. Pass the bounds of the model's "
             "inputs, or fit the prior on data that are scaled as the model's."
         )
-    rounded_low, rounded_high = low.astype(dtype), high.astype(dtype)
+    return _rounded_inwards(low, high, dtype)
+
+
+def _two_bounds(bounds, shape):
+    try:
+        low, high = (np.broadcast_to(np.asarray(b, "float64"), shape) for b in bounds)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "bounds are two numbers, or two arrays in the shape of a row, "
+            f"{shape}; received {bounds!r}."
+        ) from None
+    if not (low < high).all():
+        raise ValueError(f"The lower bound lies below the upper one; received {bounds!r}.")
+    return low, high
+
+
+def _rounded_inwards(low, high, dtype):
+    least, most = low.astype(dtype), high.astype(dtype)
     return (
-        np.where(rounded_low < low, np.nextafter(rounded_low, np.inf, dtype=dtype), rounded_low),
-        np.where(
-            rounded_high > high, np.nextafter(rounded_high, -np.inf, dtype=dtype), rounded_high
-        ),
+        np.where(least < low, np.nextafter(least, np.inf, dtype=dtype), least),
+        np.where(most > high, np.nextafter(most, -np.inf, dtype=dtype), most),
     )
 
 

@@ -87,10 +87,12 @@ class ActivationMaximization:
         if self._inputs:
             self._open = open_model(self._inputs.flat_model(model))
             prior, bounds = self._inputs.prior, self._inputs.joined_bounds(bounds)
-        self.prior = self._prior(checks.check_prior(prior, self.parameterization), bounds)
-        self._dtype = checks.check_input(self._open, self.prior.shape)
-        self._low, self._high = checks.check_bounds(bounds, self.prior, self._dtype)
+        prior = checks.check_prior(prior, self.parameterization)
+        shape = prior.shape if prior else checks.check_known_shape(self._open)
+        self._dtype = checks.check_input(self._open, shape)
+        self._low, self._high = checks.check_bounds(bounds, shape, prior, self._dtype)
         self.parameterization.check(self._low, self._high)
+        self.prior = prior or Flat.over(self._low, self._high)
         self.transforms = check_transforms(transforms, self.prior.shape)
         self._climbed = self.parameterization.prior or self.prior
         self._compiled = {}
@@ -134,13 +136,6 @@ class ActivationMaximization:
             converged=(climb.remaining < _TOLERANCE) & (log_probability >= goal),
             settings=self._settings(steps),
         )
-
-    def _prior(self, prior, bounds):
-        """Returns the prior over inputs; where there is none, a flat one over the box."""
-        if prior is not None:
-            return prior
-        shape = checks.check_known_shape(self._open)
-        return Flat.over(bounds, shape)
 
     def _targets(self, target):
         """Returns what the rows climb."""

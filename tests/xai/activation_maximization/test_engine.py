@@ -570,6 +570,15 @@ def test_other_codes_climb_within_the_bounds_and_are_scored_as_returned(paramete
     assert (result.probability > begun).all()
 
 
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [(None, "there is no prior"), (1, "two numbers"), ((1, 0), "below the upper one")],
+)
+def test_without_a_prior_there_must_be_bounds(bounds, message):
+    with pytest.raises(ValueError, match=message):
+        ActivationMaximization(seeing(), None, 1, bounds, parameterizations.Cosine())
+
+
 def test_a_generator_s_code_climbs_under_its_own_prior():
     decoder = keras.Sequential([keras.Input((2,)), layers.Dense(4)])
     maximize = ActivationMaximization(

@@ -13,10 +13,9 @@ class Flat(Prior):
     """A log-density of zero everywhere, where the parameterization says what is likely."""
 
     @classmethod
-    def over(cls, bounds, shape):
-        """Returns the flat prior over a box."""
-        low, high = (np.broadcast_to(np.asarray(b, "float64"), shape) for b in bounds)
-        return cls(low=low, high=high, held_out=np.zeros((0, *shape)))
+    def over(cls, low, high):
+        """Returns the flat prior over a box, given arrays in a row's shape."""
+        return cls(low=low, high=high, held_out=np.zeros((0, *low.shape)))
 
     @property
     def parameters(self):
