@@ -136,15 +136,16 @@ def test_the_same_seed_gives_the_same_image():
     np.testing.assert_array_equal(one.inputs, other.inputs)
 
 
-@pytest.mark.parametrize("sharpness", [3, "auto"])
-def test_a_row_does_not_depend_on_the_other_targets(sharpness):
+@pytest.mark.parametrize(("sharpness", "tolerance"), [(3, 2e-3), ("auto", 0.02)])
+def test_a_row_does_not_depend_on_the_other_targets(sharpness, tolerance):
     prior = priors.GaussianMixture.fit(images(), components=3)
     maximize = maximizer(convolutional(), prior, sharpness=sharpness)
     together = maximize([2, 0, 2, 1], steps=128)
     for row, label in ((1, 0), (2, 2)):
         alone = maximize(label, steps=128)
-        # Batches of other sizes round differently, which the steps amplify until they converge.
-        np.testing.assert_allclose(alone.inputs[0], together.inputs[row], atol=2e-3)
+        # Batches of other sizes round differently, which the steps amplify until they converge, the
+        # more the sharper.
+        np.testing.assert_allclose(alone.inputs[0], together.inputs[row], atol=tolerance)
         np.testing.assert_allclose(alone.sharpness[0], together.sharpness[row], rtol=0.02)
 
 
@@ -211,9 +212,10 @@ def test_the_sharpness_rises_by_itself_until_real_rows_are_matched():
     model.set_weights([2 * np.eye(4, 3), np.zeros(3)])
     result = maximizer(model, prior)(range(3), steps=64)
     held_out = log_softmax(linear_logits(model, prior.held_out)[0])
-    medians = [np.median(held_out.max(axis=1)[held_out.argmax(axis=1) == c]) for c in range(3)]
-    assert (result.log_probability >= np.minimum(medians, np.log(0.9999))).all()
-    assert (result.log_probability >= np.median(held_out.max(axis=1))).all()
+    predicted, reached = held_out.argmax(axis=1), held_out.max(axis=1)
+    quartiles = [np.quantile(reached[predicted == c], 0.75) for c in range(3)]
+    assert (result.log_probability >= np.minimum(quartiles, np.log(0.99999))).all()
+    assert (result.log_probability >= np.quantile(reached, 0.75)).all()
     assert result.converged.all()
     assert (np.diff(result.history["sharpness"], axis=0) >= 0).all()
     np.testing.assert_array_equal(result.history["sharpness"][-1], result.sharpness)
@@ -340,7 +342,7 @@ def test_a_start_without_a_gradient_is_left_by_a_draw_from_the_prior():
 
 def test_the_digits_of_a_trained_network_can_be_seen_by_it(digits):
     model, x = digits
-    mixture = priors.GaussianMixture.fit(x, components=20)
+    mixture = priors.GaussianMixture.fit(x)
     result = ActivationMaximization(model, mixture)(range(10), steps=64)
     assert (result.probability >= 0.99).all()
     assert (result.log_prior > mixture.typical).all()
