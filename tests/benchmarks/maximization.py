@@ -69,7 +69,7 @@ STEPS = 300
 EPOCHS = {"digits": 15, "textures": 8}
 COLUMNS = (
     *("p min", "p mean", "own min", "own mean", "all mean"),
-    *("1-NN", "nearest", "top-1", "p others", "spectrum", "rounds", "weight"),
+    *("1-NN", "nearest", "top-1", "p others", "spectrum", "weight"),
 )
 WIDTHS = np.geomspace(0.02, 2, 41)  # of a kernel; images are of 0 to 1
 
@@ -162,9 +162,8 @@ def table(data, seed):
     print(f"{data}, seed {seed}, {[len(rows.x) for rows in splits]} rows, accuracies", *accuracies)
     print(f"{'':20}" + "".join(f"{column:>9}" for column in COLUMNS), flush=True)
     for name, climbed, result in synthesized(data, splits, model, seed):
-        rounds = len(result.history["sharpness"]) // STEPS
         figures = measure(result.inputs, splits, judge, climbed, others)
-        show(name, [*figures, rounds, np.median(result.sharpness)])
+        show(name, [*figures, np.median(result.sharpness)])
         pictures[name] = result.inputs
     pictures["real"] = exemplars(model, splits.test)
     show("real", measure(pictures["real"], splits, judge, model, others))

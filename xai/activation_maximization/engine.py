@@ -16,7 +16,7 @@ from xai.activation_maximization.transforms import check_transforms
 from xai.model import open_model
 
 _TOLERANCE = 0.01  # nats that more steps might gain
-_CHUNK, _SHOWN_CHUNK = 32, 8  # steps between two looks, without callbacks and with
+_CHUNK, _SHORT_CHUNK = 32, 8  # steps of a compiled call; the short for callbacks or few steps
 
 
 class ActivationMaximization:
@@ -103,8 +103,8 @@ class ActivationMaximization:
         Args:
             target: The classes, a sequence of ints or one int; or objectives of `xai.objectives`,
                 or some of both.
-            steps: The number of gradient steps from the start; when the sharpness is chosen by
-                itself, of each of its rounds, 13 at most.
+            steps: The number of gradient steps. Where the sharpness is chosen by itself, three in
+                four at most search for it, in rounds of 8 to 32.
             progress: Whether to show a progress bar over the steps.
             start: Inputs to begin at, `(...)` or `(targets, ...)`; None for the likely ones that
                 the model gives most to each target. Immutable columns of a `Tabular` prior keep
@@ -120,11 +120,11 @@ class ActivationMaximization:
                 without a gradient path, or one that gives NaN.
         """
         targets, steps = self._targets(target), checks.check_steps(steps)
-        choose, ascend = self._compile(targets, bool(callbacks))
+        choose, ascend = self._compile(targets, is_short=bool(callbacks) or steps < 8 * _CHUNK)
         rows = self._rows(targets, choose, start)
         sharpness, goal = self._first_sharpness(targets, choose, rows)
         with Look(steps, progress, callbacks, self._structured) as look:
-            climb, sharpness = self._climb(ascend, rows, sharpness, goal, look)
+            climb, sharpness = self._climb(ascend, rows, sharpness, goal, steps, look)
         inputs, log_probability = self._snapped(climb, ascend, rows)
         return Maximization(
             inputs=self._structured(inputs),
@@ -146,9 +146,9 @@ class ActivationMaximization:
         objectives = tuple(LogProbability(one) if isinstance(one, int) else one for one in found)
         return ObjectiveTargets(Reader.of(self._open, objectives), objectives)
 
-    def _compile(self, targets, are_shown):
+    def _compile(self, targets, is_short):
         """Returns what starts and what ascends; the last of both is kept."""
-        key = targets.key, are_shown
+        key = targets.key, is_short
         if key not in self._compiled:
             of_box = self._open, self.prior, self.parameterization, self._low, self._high
             ascend = Ascent(
@@ -160,7 +160,7 @@ class ActivationMaximization:
                 shape=self.prior.shape,
                 dtype=self._dtype,
                 variables=self.model.variables,
-                chunk=_SHOWN_CHUNK if are_shown else _CHUNK,
+                chunk=_SHORT_CHUNK if is_short else _CHUNK,
             )
             self._compiled = {key: (Start(targets, *of_box), ascend)}
         return self._compiled[key]
@@ -206,15 +206,24 @@ class ActivationMaximization:
         spread = np.where(np.isfinite(targets.limits), np.nan, reached.std(axis=0))
         return targets.goals(reached), spread
 
-    def _climb(self, ascend, rows, sharpness, goal, look):
-        """Returns the last climb and its sharpness."""
+    def _climb(self, ascend, rows, sharpness, goal, steps, look):
+        """Returns the climb to rest and its sharpness."""
+        if np.isinf(goal).all():
+            return ascend(rows, sharpness, steps, look), sharpness
         least = -np.inf if self._climbed.typical is None else self._climbed.typical
 
-        def climb_from(codes, sharpness):
-            look.expect_more()
-            return ascend(rows._replace(start=codes), sharpness, look.steps, look)
+        rounds, length = sharpness_rule.rounds_within(steps)
 
-        return sharpness_rule.rise(climb_from, rows.start, sharpness, goal, least, rows.given)
+        def climb_from(codes, sharpness, count=length):
+            return ascend(rows._replace(start=codes), sharpness, count, look)
+
+        searched = rows.start, sharpness, goal, least, rows.given
+        climb, sharpness = sharpness_rule.rise(climb_from, *searched, rounds)
+        left = steps - len(climb.history["sharpness"])
+        if left:
+            last = climb_from(climb.best, sharpness, left)
+            climb = climb.replaced(np.full(len(goal), True), last)
+        return climb, sharpness
 
     def _snapped(self, climb, ascend, rows):
         """Returns the nearest inputs that there can be, and the log-probability there."""

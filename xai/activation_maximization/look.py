@@ -9,7 +9,7 @@ class Look(contextlib.AbstractContextManager):
     """Called by an ascent after every chunk of steps; see `Ascent`.
 
     Args:
-        steps: The number of steps of one climb.
+        steps: The number of steps to come.
         progress: Whether to show a bar.
         callbacks: Functions of the number of steps so far and the inputs.
         structured: A function that gives inputs the structure that the callbacks are to see.
@@ -18,18 +18,13 @@ class Look(contextlib.AbstractContextManager):
     def __init__(self, steps, progress, callbacks, structured):
         from tqdm import tqdm
 
-        self.steps = steps
         self._callbacks = callbacks
         self._structured = structured
-        self._bar = tqdm(total=0, disable=not progress, unit="step")
+        self._bar = tqdm(total=steps, disable=not progress, unit="step")
         self._done = 0
 
     def __exit__(self, *_):
         self._bar.close()
-
-    def expect_more(self):
-        """Makes the bar longer by one climb."""
-        self._bar.total += self.steps
 
     def __call__(self, taken, values, inputs):
         """Shows how far an ascent is; `inputs` is a function that returns them."""

@@ -68,7 +68,7 @@ def climber(log_prior_of):
 def test_rows_rise_until_they_reach_their_goals_and_stay_there():
     start, goal = np.ones(3), np.array([-2.0, -1 / 7, -1 / 500])
     climb, sharpness = sharpness_rule.rise(
-        climber(np.zeros_like), start, start, goal, -1.0, -np.inf
+        climber(np.zeros_like), start, start, goal, -1.0, -np.inf, rounds=9
     )
     np.testing.assert_allclose(sharpness, [1, 7, 500])
     np.testing.assert_array_equal(climb.best, sharpness)
@@ -77,18 +77,30 @@ def test_rows_rise_until_they_reach_their_goals_and_stay_there():
 
 def test_a_row_that_would_become_unlikely_goes_back_and_takes_a_smaller_rise():
     start, goal, least = np.ones(2), np.array([-1e-4, -1 / 40]), -100.0
-    climb, sharpness = sharpness_rule.rise(climber(np.negative), start, start, goal, least, -np.inf)
+    climb, sharpness = sharpness_rule.rise(
+        climber(np.negative), start, start, goal, least, -np.inf, rounds=13
+    )
     assert 100 / 1.4 < sharpness[0] <= 100
     assert climb.log_prior[0] == -sharpness[0]
     assert sharpness[1] == pytest.approx(90)  # 30 times, then the least rise
 
 
-def test_a_row_that_reaches_nothing_rises_a_fixed_number_of_times():
+@pytest.mark.parametrize("rounds", [1, 5])
+def test_a_row_that_reaches_nothing_climbs_as_often_as_it_may(rounds):
     calls = []
 
     def climb_from(x, sharpness):
         calls.append(sharpness[0])
         return climber(np.zeros_like)(x, np.minimum(sharpness, 2))
 
-    sharpness_rule.rise(climb_from, np.ones(1), np.ones(1), np.array([-1e-9]), -1.0, -np.inf)
-    assert len(calls) == 1 + sharpness_rule.MOST_ROUNDS
+    goal = np.array([-1e-9])
+    sharpness_rule.rise(climb_from, np.ones(1), np.ones(1), goal, -1.0, -np.inf, rounds)
+    assert len(calls) == rounds
+
+
+@pytest.mark.parametrize("steps", [1, 7, 9, 63, 100, 128, 256, 1000])
+def test_rounds_leave_a_quarter_of_the_steps_to_come_to_rest(steps):
+    rounds, length = sharpness_rule.rounds_within(steps)
+    assert rounds * length <= max(0.75 * steps, length)
+    assert rounds >= 1
+    assert 1 <= length <= min(32, steps)
