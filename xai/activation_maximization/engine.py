@@ -192,6 +192,8 @@ class ActivationMaximization:
             return np.full(count, number), np.full(count, -np.inf)
         inputs = choose.decoded(rows.start)
         goal, spread = (values[rows.classes] for values in self._goals(targets, choose))
+        are_classes = targets.limits[rows.classes] == 0
+        goal = np.where(are_classes, sharpness_rule.lowered(goal, rows.given), goal)
         way = self._log_prior(rows.start, inputs), self._climbed.typical
         return sharpness_rule.first(rows.given, goal, spread, *way), goal
 

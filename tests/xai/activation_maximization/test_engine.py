@@ -222,6 +222,19 @@ def test_the_sharpness_rises_by_itself_until_real_rows_are_matched():
     assert set(map(len, result.history.values())) == {256}
 
 
+def test_a_start_that_is_of_its_class_already_is_not_driven_further():
+    data = np.random.default_rng(0).normal(size=(400, 4))
+    data[:200, 0] += 6
+    prior = priors.GaussianMixture.fit(data, components=2)
+    model = linear()
+    model.set_weights([5 * np.eye(4, 3), np.array([-21.5, 0, 0])])
+    result = maximizer(model, prior)([0, 1])
+    assert result.sharpness[0] == 1
+    assert result.probability[0] >= 0.999
+    assert result.converged[0]
+    assert result.sharpness[1] > 1
+
+
 def test_a_class_that_cannot_be_reached_is_said_not_to_converge():
     model = linear()
     model.set_weights([np.zeros((4, 3)) + 1e-4 * np.eye(4, 3), np.array([0, 0, -9.0])])

@@ -219,6 +219,11 @@ def test_a_mixture_has_a_positive_number_of_components():
         priors.GaussianMixture.fit(rings(), components=200)
 
 
+@pytest.mark.parametrize(("rows", "components"), [(20, 1), (400, 12), (900, 20)])
+def test_a_mixture_has_enough_rows_for_each_component(rows, components):
+    assert len(priors.GaussianMixture.fit(rings(rows)).weights) == components
+
+
 @pytest.mark.parametrize("x", [np.ones((4, 3)), np.ones(2), np.float64(1)])
 def test_rows_of_another_shape_have_no_density(x):
     with pytest.raises(ValueError, match=r"rows of shape \(2,\); received"):

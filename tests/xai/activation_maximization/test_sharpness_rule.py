@@ -85,6 +85,13 @@ def test_a_row_that_would_become_unlikely_goes_back_and_takes_a_smaller_rise():
     assert sharpness[1] == pytest.approx(90)  # 30 times, then the least rise
 
 
+def test_a_class_aims_at_no_more_than_a_sure_start_has():
+    given = np.log([0.5, 0.9989, 0.9991, 0.9999])
+    goal = np.log([0.99, 0.99999, 0.99999, 0.95])
+    lowered = np.exp(sharpness_rule.lowered(goal, given))
+    np.testing.assert_allclose(lowered, [0.99, 0.99999, 0.999, 0.95])
+
+
 @pytest.mark.parametrize("rounds", [1, 5])
 def test_a_row_that_reaches_nothing_climbs_as_often_as_it_may(rounds):
     calls = []
