@@ -8,7 +8,18 @@ from kerasdl.registry import describe, get, lookup, names, register
 from kerasdl.saving import load_model
 
 # The shelves: importing them registers their components.
-from kerasdl import activations, initializers, layers, losses, optimizers, regularizers  # isort: skip
+from kerasdl import (  # isort: skip
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
 
 keras_names.mend_compile_from_config()
 
@@ -16,6 +27,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "activations",
+    "callbacks",
+    "constraints",
     "describe",
     "get",
     "initializers",
@@ -23,8 +36,10 @@ __all__ = [
     "load_model",
     "lookup",
     "losses",
+    "metrics",
     "names",
     "optimizers",
     "register",
     "regularizers",
+    "schedules",
 ]

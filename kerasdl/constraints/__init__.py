@@ -1,0 +1,3 @@
+"""Constraints: what weights must keep to."""
+
+__all__ = []

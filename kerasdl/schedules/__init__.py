@@ -1,0 +1,3 @@
+"""Schedules: the learning rate by step."""
+
+__all__ = []
