@@ -20,6 +20,7 @@ from kerasdl import (  # isort: skip
     regularizers,
     schedules,
 )
+from kerasdl import testing  # isort: skip
 
 keras_names.mend_compile_from_config()
 
@@ -42,4 +43,5 @@ __all__ = [
     "register",
     "regularizers",
     "schedules",
+    "testing",
 ]

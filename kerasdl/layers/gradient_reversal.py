@@ -46,6 +46,7 @@ class GradientReversal(keras.layers.Layer):
         Ganin, Lempitsky: Unsupervised domain adaptation by backpropagation, 2015 (arXiv 1409.7495).
     """
 
+    surrogate_gradient: ClassVar = True
     search_space: ClassVar = {"factor": {"min_value": 0.01, "max_value": 1.0, "sampling": "log"}}
 
     def __init__(self, factor=1.0, **kwargs):

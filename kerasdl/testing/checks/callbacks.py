@@ -1,0 +1,46 @@
+"""What a callback must keep to."""
+
+import copy
+
+import numpy as np
+
+from kerasdl.testing.host import perceptron
+from kerasdl.testing.results import FaultError
+from kerasdl.testing.subject import described, differ
+
+
+def two_trainings_may_follow_one_another(subject):
+    """A callback takes part in `fit` twice, with validation data and without."""
+    _fit(subject, [_copied(subject)])
+
+
+def numbers_are_left_as_they_are(subject):
+    """Training ends at the same weights with the callback and without it."""
+    subject.require_undeclared("changes_training", "to change training is its purpose")
+    gap = differ(_fit(subject, []), _fit(subject, [_copied(subject)]), 1e-5)
+    if gap is not None:
+        raise FaultError(
+            f"{subject.name} changes the weights by {gap:.2g} of their size: put back what it "
+            "changes, or declare changes_training = True."
+        )
+
+
+def _copied(subject):
+    return copy.deepcopy(subject.component)
+
+
+def _fit(subject, callbacks):
+    model, (x,), (y,) = perceptron()
+    model.compile("sgd", "mse")
+    x, y = np.concatenate([x] * 3), np.concatenate([y] * 3)
+    try:
+        for split in (0.0, 0.34):
+            model.fit(
+                x, y, 6, 2, verbose=0, shuffle=False, validation_split=split, callbacks=callbacks
+            )
+    except Exception as error:
+        raise FaultError(f"fit with {subject.name} raises {described(error)}") from error
+    return model.get_weights()
+
+
+CHECKS = (two_trainings_may_follow_one_another, numbers_are_left_as_they_are)
