@@ -4,6 +4,11 @@ import tensorflow as tf
 from keras import tree
 
 
+def dense(gradient):
+    """Returns a gradient as a tensor; see `kerasdl.backend`."""
+    return tf.convert_to_tensor(gradient)
+
+
 def vjp(function, inputs):
     """Returns the value of `function(inputs)` and its pullback; see `kerasdl.backend`."""
     inputs = tree.map_structure(tf.convert_to_tensor, inputs)

@@ -7,6 +7,11 @@ import torch
 from keras import tree
 
 
+def dense(gradient):
+    """Returns the gradient, which is a tensor already; see `kerasdl.backend`."""
+    return gradient
+
+
 def vjp(function, inputs):
     """Returns the value of `function(inputs)` and its pullback; see `kerasdl.backend`."""
     inputs = tree.map_structure(_leaf, inputs)
