@@ -11,6 +11,7 @@ from kerasdl.optimizers.prodigy import Prodigy
 from kerasdl.optimizers.radam import RAdam
 from kerasdl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from kerasdl.optimizers.schedule_free_sgd import ScheduleFreeSGD
+from kerasdl.optimizers.sharpness_aware import SharpnessAware
 
 __all__ = [
     "ADOPT",
@@ -24,4 +25,5 @@ __all__ = [
     "RAdam",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "SharpnessAware",
 ]

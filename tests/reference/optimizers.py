@@ -65,9 +65,8 @@ def ada_belief(weights, gradients, steps, rate=0.001, beta_1=0.9, beta_2=0.999, 
     return path
 
 
-def adan(
-    weights, gradients, steps, rate=0.001, beta_1=0.98, beta_2=0.92, beta_3=0.99, epsilon=1e-8, decay=0
-):
+def adan(weights, gradients, steps, rate=0.001, betas=(0.98, 0.92, 0.99), epsilon=1e-8, decay=0):
+    beta_1, beta_2, beta_3 = betas
     weights, path = _float64(weights), []
     ms, vs, ns, before = _zeros(weights), _zeros(weights), _zeros(weights), None
     for t in range(1, steps + 1):
@@ -105,8 +104,17 @@ def adopt(weights, gradients, steps, rate=0.001, beta_1=0.9, beta_2=0.9999, epsi
 
 
 def prodigy(
-    weights, gradients, steps, rate=1.0, beta_1=0.9, beta_2=0.999, epsilon=1e-8, scale=1.0, d=1e-6, decay=0
+    weights,
+    gradients,
+    steps,
+    rate=1.0,
+    betas=(0.9, 0.999),
+    epsilon=1e-8,
+    scale=1.0,
+    d=1e-6,
+    decay=0,
 ):
+    beta_1, beta_2 = betas
     weights, path = _float64(weights), []
     starts, ms, vs, ss, r = weights, _zeros(weights), _zeros(weights), _zeros(weights), 0.0
     root = math.sqrt(beta_2)
@@ -184,7 +192,10 @@ def lookahead_sgd(weights, gradients, steps, rate=0.1, k=6, alpha=0.5):
 
 def centralized_clipped_sgd(weights, gradients, steps, rate=0.1, clip_factor=0.01):
     def transformed(weights, t):
-        return [_clipped(_centered(g), w, clip_factor) for g, w in zip(gradients(weights, t), weights, strict=True)]
+        return [
+            _clipped(_centered(g), w, clip_factor)
+            for g, w in zip(gradients(weights, t), weights, strict=True)
+        ]
 
     return sgd(weights, transformed, steps, rate)
 
@@ -197,7 +208,9 @@ def _centered(gradient):
 
 def _clipped(gradient, weight, factor):
     if gradient.ndim < 2:
-        return gradient * min(1, factor * max(np.linalg.norm(weight), 1e-3) / np.linalg.norm(gradient))
+        return gradient * min(
+            1, factor * max(np.linalg.norm(weight), 1e-3) / np.linalg.norm(gradient)
+        )
     clipped = gradient.copy()
     for unit in range(gradient.shape[-1]):
         g, w = gradient[..., unit], weight[..., unit]
