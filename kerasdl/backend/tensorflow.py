@@ -58,6 +58,8 @@ class TwoPassTraining:
                 f"{self.distribute_strategy.num_replicas_in_sync}. Leave the strategy out."
             )
         x, y, sample_weight = batch = keras.utils.unpack_x_y_sample_weight(data)
+        if not self.built:  # `fit` leaves it to the first call, but weights are listed before it
+            self.build(tree.map_structure(lambda part: tuple(part.shape), x))
         weights = self.trainable_variables
         state = [*self.non_trainable_variables, *self.metrics_variables]
         start, before = _values(weights), _values(state)

@@ -1,5 +1,6 @@
 """Training for weights around which the loss is low, too."""
 
+import inspect
 from typing import ClassVar
 
 import keras
@@ -81,7 +82,9 @@ class SharpnessAware(TwoPassTraining, keras.Model):
             self.model.build(input_shape)
 
     def call(self, inputs, training=None):
-        """Returns what the model returns; Keras passes `training` on by itself."""
+        """Returns what the model returns."""
+        if "training" in inspect.signature(self.model.call).parameters:
+            return self.model(inputs, training=training)
         return self.model(inputs)
 
     def compute_output_shape(self, input_shape):
