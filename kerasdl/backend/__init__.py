@@ -13,16 +13,25 @@ tracks no gradients except those of a `vjp` within it.
 `tensors` whose gradients are `gradients(given, *held)`, one for each: `given` is the gradient for
 the value, and the constants `held` are all that is kept for the way back. (`ops.custom_gradient`
 keeps every argument on torch, and on JAX none but floating-point ones can be kept.)
+
+`dense(gradient)` returns a gradient as a tensor: TensorFlow has the gradient of an embedding as
+slices.
+
+`TwoPassTraining` is a base class for a `keras.Model` (to be named before it) that trains with the
+gradients at other weights than its own: a step takes gradients, adds what
+`self.perturbations(gradients)` returns for them (`None` leaves a weight) to the trainable weights,
+takes gradients again and gives these to the optimizer at the weights of before. Losses, metrics,
+random states and moving statistics are those of the first pass; the second draws the same numbers.
 """
 
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from kerasdl.backend.tensorflow import jit, vjp, with_gradient
+    from kerasdl.backend.tensorflow import TwoPassTraining, dense, jit, vjp, with_gradient
 elif keras.backend.backend() == "jax":
-    from kerasdl.backend.jax import jit, vjp, with_gradient
+    from kerasdl.backend.jax import TwoPassTraining, dense, jit, vjp, with_gradient
 elif keras.backend.backend() == "torch":
-    from kerasdl.backend.torch import jit, vjp, with_gradient
+    from kerasdl.backend.torch import TwoPassTraining, dense, jit, vjp, with_gradient
 else:
     raise ImportError(
         f"kerasdl runs on the Keras backends 'tensorflow', 'jax' and 'torch', "
@@ -30,4 +39,4 @@ else:
         "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
     )
 
-__all__ = ["jit", "vjp", "with_gradient"]
+__all__ = ["TwoPassTraining", "dense", "jit", "vjp", "with_gradient"]

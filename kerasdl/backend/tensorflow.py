@@ -1,7 +1,13 @@
 """Gradients and compilation with TensorFlow."""
 
+import keras
 import tensorflow as tf
 from keras import tree
+
+
+def dense(gradient):
+    """Returns a gradient as a tensor; see `kerasdl.backend`."""
+    return tf.convert_to_tensor(gradient)
 
 
 def vjp(function, inputs):
@@ -39,6 +45,54 @@ def with_gradient(value, gradients, held, tensors):
         return tf.identity(value), lambda given: gradients(given, *held)
 
     return steered(*tensors)
+
+
+class TwoPassTraining:
+    """The training step of a model in two passes; see `kerasdl.backend`."""
+
+    def train_step(self, data):
+        """Returns the logs of one batch."""
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            raise ValueError(
+                f"{type(self).__name__} trains on one device; tf.distribute spreads it over "
+                f"{self.distribute_strategy.num_replicas_in_sync}. Leave the strategy out."
+            )
+        x, y, sample_weight = batch = keras.utils.unpack_x_y_sample_weight(data)
+        if not self.built:  # `fit` leaves it to the first call, but weights are listed before it
+            self.build(tree.map_structure(lambda part: tuple(part.shape), x))
+        weights = self.trainable_variables
+        state = [*self.non_trainable_variables, *self.metrics_variables]
+        start, before = _values(weights), _values(state)
+        loss, y_pred, gradients = self._pass(*batch)
+        after = _values(state)
+        for weight, change in zip(weights, self.perturbations(gradients), strict=True):
+            if change is not None:
+                weight.assign_add(change)
+        _assign(state, before)
+        _, _, gradients = self._pass(*batch)
+        _assign([*weights, *state], [*start, *after])
+        rows = tf.shape(next(part for part in tree.flatten(x) if part is not None))[0]
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+        self.optimizer.apply(gradients, weights)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _pass(self, x, y, sample_weight):
+        """Returns the loss, the predictions and the gradients, scaled as the optimizer wants."""
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            given = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
+            loss = self._compute_loss(**given, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        return loss, y_pred, tape.gradient(scaled, self.trainable_weights)
+
+
+def _values(variables):
+    return [tf.identity(variable.value) for variable in variables]
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 class _Compiled:

@@ -1,3 +1,5 @@
 """Callbacks: what watches a training, and what acts on it."""
 
-__all__ = []
+from kerasdl.callbacks.schedule_free_evaluation import ScheduleFreeEvaluation
+
+__all__ = ["ScheduleFreeEvaluation"]
