@@ -13,9 +13,14 @@ tracks no gradients except those of a `vjp` within it.
 `tensors` whose gradients are `gradients(given, *held)`, one for each: `given` is the gradient for
 the value, and the constants `held` are all that is kept for the way back. (`ops.custom_gradient`
 keeps every argument on torch, and on JAX none but floating-point ones can be kept.)
+
+`spectral_norm(matrix, iterations)` returns the largest singular value of a matrix and its vectors,
+with the gradient of the value.
 """
 
 import keras
+
+from kerasdl.backend.spectral_norm import spectral_norm
 
 if keras.backend.backend() == "tensorflow":
     from kerasdl.backend.tensorflow import jit, vjp, with_gradient
@@ -30,4 +35,4 @@ else:
         "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
     )
 
-__all__ = ["jit", "vjp", "with_gradient"]
+__all__ = ["jit", "spectral_norm", "vjp", "with_gradient"]
