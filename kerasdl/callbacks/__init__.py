@@ -1,3 +1,18 @@
 """Callbacks: what watches a training, and what acts on it."""
 
-__all__ = []
+from kerasdl.callbacks.activation_drift import ActivationDrift
+from kerasdl.callbacks.batch_size_schedule import BatchSizeSchedule, ScheduledBatches
+from kerasdl.callbacks.dead_units import DeadUnits
+from kerasdl.callbacks.gradient_health import GradientHealth
+from kerasdl.callbacks.learning_rate_finder import LearningRateFinder
+from kerasdl.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
+
+__all__ = [
+    "ActivationDrift",
+    "BatchSizeSchedule",
+    "DeadUnits",
+    "GradientHealth",
+    "LearningRateFinder",
+    "ScheduledBatches",
+    "StochasticWeightAveraging",
+]
