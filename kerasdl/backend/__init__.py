@@ -14,6 +14,9 @@ tracks no gradients except those of a `vjp` within it.
 the value, and the constants `held` are all that is kept for the way back. (`ops.custom_gradient`
 keeps every argument on torch, and on JAX none but floating-point ones can be kept.)
 
+`preserved_randomness()` is a context that leaves the framework's global random numbers as they
+were: on torch, Keras draws them for layers without a seed.
+
 `spectral_norm(matrix, iterations)` returns the largest singular value of a matrix and its vectors,
 with the gradient of the value.
 """
@@ -23,11 +26,11 @@ import keras
 from kerasdl.backend.spectral_norm import spectral_norm
 
 if keras.backend.backend() == "tensorflow":
-    from kerasdl.backend.tensorflow import jit, vjp, with_gradient
+    from kerasdl.backend.tensorflow import jit, preserved_randomness, vjp, with_gradient
 elif keras.backend.backend() == "jax":
-    from kerasdl.backend.jax import jit, vjp, with_gradient
+    from kerasdl.backend.jax import jit, preserved_randomness, vjp, with_gradient
 elif keras.backend.backend() == "torch":
-    from kerasdl.backend.torch import jit, vjp, with_gradient
+    from kerasdl.backend.torch import jit, preserved_randomness, vjp, with_gradient
 else:
     raise ImportError(
         f"kerasdl runs on the Keras backends 'tensorflow', 'jax' and 'torch', "
@@ -35,4 +38,4 @@ else:
         "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
     )
 
-__all__ = ["jit", "spectral_norm", "vjp", "with_gradient"]
+__all__ = ["jit", "preserved_randomness", "spectral_norm", "vjp", "with_gradient"]

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasdl.backend import vjp
+from kerasdl.backend import preserved_randomness, vjp
 from kerasdl.callbacks.layer_outputs import layers_of
 from kerasdl.registry import register
 
@@ -87,10 +87,11 @@ class GradientHealth(keras.callbacks.Callback):
         """The squared lengths by layer."""
         model = self.model
         variables = model.trainable_variables
-        _, pullback = vjp(
-            lambda values: _loss(model, variables, values, self.x, self.y),
-            [ops.convert_to_tensor(variable) for variable in variables],
-        )
+        with preserved_randomness():
+            _, pullback = vjp(
+                lambda values: _loss(model, variables, values, self.x, self.y),
+                [ops.convert_to_tensor(variable) for variable in variables],
+            )
         owners = {
             id(variable): name
             for name, layer in layers_of(model).items()

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasdl.backend import preserved_randomness
 from kerasdl.callbacks.layer_outputs import batches
 from kerasdl.registry import register
 
@@ -140,7 +141,7 @@ def _recalibrate(model, normalizations, x, batch_size):
         for variable in model.variables
         if id(variable) not in statistics
     ]
-    with _kept_momentum(normalizations):
+    with _kept_momentum(normalizations), preserved_randomness():
         for number, batch in enumerate(batches(x, batch_size)):
             for layer in normalizations:
                 layer.momentum = number / (number + 1)

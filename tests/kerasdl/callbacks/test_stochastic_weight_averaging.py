@@ -46,21 +46,18 @@ def test_batch_normalization_gets_the_mean_statistics_of_the_averaged_network(pr
     outputs = keras.ops.convert_to_numpy(first(problem.x)).reshape(2, 12, 3)
     mean, variance = (keras.ops.convert_to_numpy(v) for v in (bn.moving_mean, bn.moving_variance))
     np.testing.assert_allclose(mean, outputs.mean(axis=(0, 1)), rtol=1e-4, atol=1e-6)
-    factors = {outputs.var(axis=1).mean(axis=0)[0] / variance[0]}
-    np.testing.assert_allclose(variance, outputs.var(axis=1).mean(axis=0), rtol=0.1)
-    assert factors
+    np.testing.assert_allclose(variance, outputs.var(axis=1).mean(axis=0), rtol=1e-4)
     assert bn.momentum == 0.99
 
 
 def test_the_pass_for_the_statistics_changes_no_random_state(problem):
-    model = normalized(problem)
-    (seeds,) = [v for v in model.variables if "seed" in v.path]
-    after = []
+    drawn = []
     for x in (problem.x[:8], problem.x):
+        model = normalized(problem)
         problem.fit(model, StochasticWeightAveraging(0, x=x), epochs=1)
-        after.append(np.array(keras.ops.convert_to_numpy(seeds)))
-    steps = after[1].astype("int64") - after[0]
-    assert steps.max() == 3  # the batches of one epoch, none of the passes
+        outputs = model.layers[-2](np.ones((1, 40), "float32"), training=True)
+        drawn.append(keras.ops.convert_to_numpy(outputs))
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_batch_normalization_without_data_is_refused_unless_it_is_frozen(problem):
@@ -68,6 +65,7 @@ def test_batch_normalization_without_data_is_refused_unless_it_is_frozen(problem
     with pytest.raises(ValueError, match=r"statistics of batch normalization \(bn\). Give it"):
         problem.fit(model, StochasticWeightAveraging(0))
     model.get_layer("bn").trainable = False
+    model.compile("sgd", "mse")
     problem.fit(model, StochasticWeightAveraging(0), epochs=1)
 
 
