@@ -15,8 +15,11 @@ def assert_equal_states(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.SGD(0.03, use_ema=True)])
-def test_the_model_and_the_optimizer_are_as_before(problem, optimizer):
+@pytest.mark.parametrize("use_ema", [False, True])
+def test_the_model_and_the_optimizer_are_as_before(problem, use_ema):
+    if use_ema and keras.backend.backend() == "jax":
+        pytest.skip("Keras 3.15 fails on JAX in the second fit of an optimizer with use_ema")
+    optimizer = keras.optimizers.Adam(0.03, use_ema=use_ema)
     model = problem.model(keras.layers.BatchNormalization(), optimizer=optimizer)
     problem.fit(model, epochs=1)
     before = state(model)
