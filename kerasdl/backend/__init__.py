@@ -22,16 +22,45 @@ gradients at other weights than its own: a step takes gradients, adds what
 `self.perturbations(gradients)` returns for them (`None` leaves a weight) to the trainable weights,
 takes gradients again and gives these to the optimizer at the weights of before. Losses, metrics,
 random states and moving statistics are those of the first pass; the second draws the same numbers.
+
+`preserved_randomness()` is a context that leaves the framework's global random numbers as they
+were: on torch, Keras draws them for layers without a seed.
+
+`spectral_norm(matrix, iterations)` returns the largest singular value of a matrix and its vectors,
+with the gradient of the value.
 """
 
 import keras
 
+from kerasdl.backend.spectral_norm import spectral_norm
+
 if keras.backend.backend() == "tensorflow":
-    from kerasdl.backend.tensorflow import TwoPassTraining, dense, jit, vjp, with_gradient
+    from kerasdl.backend.tensorflow import (
+        TwoPassTraining,
+        dense,
+        jit,
+        preserved_randomness,
+        vjp,
+        with_gradient,
+    )
 elif keras.backend.backend() == "jax":
-    from kerasdl.backend.jax import TwoPassTraining, dense, jit, vjp, with_gradient
+    from kerasdl.backend.jax import (
+        TwoPassTraining,
+        dense,
+        jit,
+        preserved_randomness,
+        vjp,
+        with_gradient,
+    )
 elif keras.backend.backend() == "torch":
-    from kerasdl.backend.torch import TwoPassTraining, dense, jit, vjp, with_gradient
+    from kerasdl.backend.torch import (
+        TwoPassTraining,
+        dense,
+        jit,
+        preserved_randomness,
+        vjp,
+        with_gradient,
+    )
 else:
     raise ImportError(
         f"kerasdl runs on the Keras backends 'tensorflow', 'jax' and 'torch', "
@@ -39,4 +68,12 @@ else:
         "Set the environment variable KERAS_BACKEND to one of them before Keras is imported."
     )
 
-__all__ = ["TwoPassTraining", "dense", "jit", "vjp", "with_gradient"]
+__all__ = [
+    "TwoPassTraining",
+    "dense",
+    "jit",
+    "preserved_randomness",
+    "spectral_norm",
+    "vjp",
+    "with_gradient",
+]

@@ -1,5 +1,6 @@
 """Gradients and compilation with JAX."""
 
+import contextlib
 import functools
 
 import jax
@@ -33,6 +34,11 @@ def jit(function, variables=()):
         return pure([variable.value for variable in variables], *arguments)
 
     return compiled
+
+
+def preserved_randomness():
+    """Returns a context that does nothing: Keras draws no global random numbers here."""
+    return contextlib.nullcontext()
 
 
 def with_gradient(value, gradients, held, tensors):

@@ -1,5 +1,7 @@
 """Gradients and compilation with TensorFlow."""
 
+import contextlib
+
 import keras
 import tensorflow as tf
 from keras import tree
@@ -34,6 +36,11 @@ def jit(function, variables=()):
     """Returns `function` as a graph, which reads its variables by reference."""
     del variables
     return tf.function(_Compiled(function), autograph=False, reduce_retracing=True)
+
+
+def preserved_randomness():
+    """Returns a context that does nothing: Keras draws no global random numbers here."""
+    return contextlib.nullcontext()
 
 
 def with_gradient(value, gradients, held, tensors):

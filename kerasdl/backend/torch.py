@@ -47,6 +47,12 @@ def jit(function, variables=()):
     return untracked
 
 
+def preserved_randomness():
+    """Returns a context that leaves torch's global random numbers as they were."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    return torch.random.fork_rng(devices=devices)
+
+
 def with_gradient(value, gradients, held, tensors):
     """Returns `value` with the gradients given; see `kerasdl.backend`."""
     return _Steered.apply(value.detach(), gradients, [tensor.detach() for tensor in held], *tensors)

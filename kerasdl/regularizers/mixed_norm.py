@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerasdl.registry import register
+from kerasdl.regularizers.factor import checked_factor, checked_number
 
 
 @register
@@ -54,10 +55,10 @@ class MixedNorm(keras.regularizers.Regularizer):
     }
 
     def __init__(self, factor=0.01, p=1.0, q=2.0, axis=-1):
-        self.factor = _number(factor, "factor", 0)
-        self.p = _number(p, "p", 1)
-        self.q = _number(q, "q", 1)
-        self.axis = _axis(axis)
+        self.factor = checked_factor(self, factor)
+        self.p = checked_number(self, "p", p, 1, "1")
+        self.q = checked_number(self, "q", q, 1, "2")
+        self.axis = self._checked_axis(axis)
 
     def __call__(self, weights):
         """Returns the penalty, a scalar of the weights' dtype."""
@@ -71,40 +72,30 @@ class MixedNorm(keras.regularizers.Regularizer):
         """Returns the constructor's arguments."""
         return {"factor": self.factor, "p": self.p, "q": self.q, "axis": self.axis}
 
+    def _checked_axis(self, axis):
+        if isinstance(axis, numbers.Integral):
+            return int(axis)
+        if (
+            not isinstance(axis, tuple | list)
+            or not axis
+            or not all(isinstance(one, numbers.Integral) for one in axis)
+        ):
+            raise ValueError(
+                f"{type(self).__name__}(axis={axis!r}): axis must be an integer or a tuple of "
+                "integers. Use -1 to make a group of all that leads to one output."
+            )
+        return tuple(int(one) for one in axis)
+
     def _axes_in(self, shape):
         axes = (self.axis,) if isinstance(self.axis, int) else self.axis
         ndim = len(shape)
         inside = {axis % ndim for axis in axes if -ndim <= axis < ndim}
         if len(inside) != len(axes):
             raise ValueError(
-                f"MixedNorm(axis={self.axis}) cannot group a weight of shape {shape}: "
+                f"{type(self).__name__}(axis={self.axis}) cannot group a weight of shape {shape}: "
                 f"give different axes from {-ndim} to {ndim - 1}."
             )
         return axes
-
-
-def _number(value, name, minimum):
-    if not (isinstance(value, numbers.Real) and minimum <= value < math.inf):
-        raise ValueError(
-            f"MixedNorm({name}={value!r}): {name} must be a finite number of at least {minimum}. "
-            "The defaults are factor=0.01, p=1 and q=2."
-        )
-    return float(value)
-
-
-def _axis(axis):
-    if isinstance(axis, numbers.Integral):
-        return int(axis)
-    if (
-        not isinstance(axis, tuple | list)
-        or not axis
-        or not all(isinstance(one, numbers.Integral) for one in axis)
-    ):
-        raise ValueError(
-            f"MixedNorm(axis={axis!r}): axis must be an integer or a tuple of integers. "
-            "Use -1 to make a group of all that leads to one output."
-        )
-    return tuple(int(one) for one in axis)
 
 
 def _norm(values, order):

@@ -70,3 +70,30 @@ def finite_differences(function, x, step=1e-6):
         behind[index] -= step
         gradient[index] = (function(ahead) - function(behind)) / (2 * step)
     return gradient
+
+
+def kl_sparsity(activations, target):
+    """sum_i KL(target || mean activation of unit i); units lie along the last axis."""
+    activations = np.asarray(activations, "float64")
+    total = 0.0
+    for i in range(activations.shape[-1]):
+        mean = activations[..., i].mean()
+        total += target * math.log(target / mean)
+        total += (1 - target) * math.log((1 - target) / (1 - mean))
+    return total
+
+
+def soft_orthogonal(weights):
+    """||W^T W - I||_F**2 of the kernel as a matrix (rest, filters)."""
+    matrix = np.asarray(weights, "float64").reshape(-1, np.shape(weights)[-1])
+    return sum(
+        (matrix[:, i] @ matrix[:, j] - (i == j)) ** 2
+        for i in range(matrix.shape[1])
+        for j in range(matrix.shape[1])
+    )
+
+
+def largest_singular_value(weights):
+    """The spectral norm of the kernel as a matrix (rest, filters)."""
+    matrix = np.asarray(weights, "float64").reshape(-1, np.shape(weights)[-1])
+    return np.linalg.svd(matrix, compute_uv=False)[0]

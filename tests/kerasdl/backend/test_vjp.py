@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasdl.backend import jit, vjp, with_gradient
+from kerasdl.backend import jit, preserved_randomness, vjp, with_gradient
 
 
 @pytest.fixture
@@ -152,3 +152,16 @@ def test_jit_takes_variables_as_arguments_on_jax():
     (inner,) = [equation for equation in program.eqns if "jaxpr" in equation.params]
     assert not any(np.size(constant) > 1 for constant in inner.params["jaxpr"].consts)
     assert (64, 64) in [variable.aval.shape for variable in inner.invars]
+
+
+def test_preserved_randomness_leaves_the_next_numbers_as_they_were():
+    dropout = keras.layers.Dropout(0.5)
+    drawn = []
+    for inner in (False, True):
+        keras.utils.set_random_seed(0)
+        if inner:
+            with preserved_randomness(), keras.StatelessScope():
+                dropout(ops.ones((1, 40)), training=True)
+        dropout.seed_generator.state.assign(np.zeros(2, "uint32"))
+        drawn.append(ops.convert_to_numpy(dropout(ops.ones((1, 40)), training=True)))
+    np.testing.assert_array_equal(*drawn)

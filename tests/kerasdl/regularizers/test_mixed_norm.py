@@ -161,7 +161,7 @@ def test_a_saved_model_keeps_every_argument(tmp_path, axis):
 @pytest.mark.parametrize("argument", ["factor", "p", "q"])
 @pytest.mark.parametrize("value", [-0.5, float("nan"), float("inf"), None, "1"])
 def test_an_order_below_1_or_a_negative_factor_is_refused(argument, value):
-    with pytest.raises(ValueError, match=rf"MixedNorm\({argument}=.*at least [01]. The defaults"):
+    with pytest.raises(ValueError, match=rf"MixedNorm\({argument}=.*at least [01]. The default is"):
         MixedNorm(**{argument: value})
 
 
