@@ -90,14 +90,7 @@ def _compare(subject, component, module, backends, tolerance):
     """Saves a model with a component, and compares what processes find in it."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        try:
-            found = _saved(subject, component, module, folder)
-        except NotApplicableError:
-            raise
-        except Exception as error:
-            raise FaultError(
-                f"a model that holds it cannot be trained: {described(error)}"
-            ) from error
+        found = _saved(subject, component, module, folder)
         for backend in backends:
             _require_same(backend, found, _loaded(subject, backend, folder), tolerance)
 
