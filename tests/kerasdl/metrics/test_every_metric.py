@@ -98,6 +98,15 @@ def test_evaluate_reports_it(metric):
 
 
 @every_metric
+def test_a_model_compiles_by_its_name_under_which_it_is_reported(metric):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    name = f"kerasdl>{type(metric).__name__}"
+    model.compile(optimizer="sgd", loss="mse", metrics=[name])
+    history = model.fit(SCORES[:, :2], SCORES[:, :2] > 0, batch_size=16, verbose=0).history
+    assert np.isfinite(history[name]).all()
+
+
+@every_metric
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_16_bits_round_only_the_result(metric, dtype):
     short = fresh(metric, dtype=dtype)
