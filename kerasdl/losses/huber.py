@@ -21,7 +21,7 @@ class Huber(ElementwiseLoss):
 
     The values are those of `keras.losses.Huber`, which in Keras 3.15 forgets `delta` when it is
     saved: a model that was trained with `delta=5` goes on with 1 (mended by keras-team/keras#23286
-    in later releases). Gradients stay finite for errors whose square overflows.
+    in later releases).
 
     Args:
         delta: Positive error at which the straight line begins, in the targets' unit.
@@ -54,7 +54,7 @@ class Huber(ElementwiseLoss):
     def elementwise(self, y_true, y_pred):
         """Returns the loss of each element, in the predictions' shape."""
         error = ops.abs(y_pred - y_true)
-        # One product instead of two branches, of which the square overflows far out.
+        # One product instead of two branches: no square overflows before the loss itself does.
         clipped = ops.minimum(error, self.delta)
         return clipped * (error - clipped / 2)
 

@@ -36,9 +36,9 @@ def test_certain_and_always_wrong_is_1():
 
 
 def test_a_bin_holds_its_upper_edge():
-    # One bin up to 0.5, in which 0.5 and 0.3 cancel: (1 - 0.5) + (0 - 0.5) = 0.
-    probabilities = np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25], [0.75, 0.25, 0]])
-    assert error(np.array([0, 1, 0]), probabilities, bins=2) == pytest.approx(0.25 / 3, abs=1e-6)
+    # Together in one bin, 1 - 0.5 and 0 - 0.75 would nearly cancel.
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.75, 0.25, 0]])
+    assert error(np.array([0, 1]), probabilities, bins=2) == pytest.approx(1.25 / 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(6,), (6, 1)])
