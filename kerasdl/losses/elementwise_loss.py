@@ -3,13 +3,16 @@
 import keras
 from keras import ops
 
+from kerasdl.losses.precision import at_least_float32
+
 
 class ElementwiseLoss(keras.losses.Loss):
     """A loss that is the mean over the last axis of a function of each element.
 
-    Subclasses define `elementwise`. Two things differ from the Keras base class: the `dtype`
-    survives saving, and targets that do not fit the predictions are refused instead of broadcast
-    (labels `(batch,)` against predictions `(batch, 1)` would silently give `(batch, batch)`).
+    Subclasses define `elementwise`. Three things differ from the Keras base class: the `dtype`
+    survives saving, a 16-bit dtype rounds only before and after (`elementwise` gets float32), and
+    targets that do not fit the predictions are refused instead of broadcast (labels `(batch,)`
+    against predictions `(batch, 1)` would silently give `(batch, batch)`).
     """
 
     def elementwise(self, y_true, y_pred):
@@ -25,7 +28,7 @@ class ElementwiseLoss(keras.losses.Loss):
         Raises:
             ValueError: The shapes do not fit.
         """
-        y_true, y_pred = self._paired(y_true, y_pred)
+        y_true, y_pred = map(at_least_float32, self._paired(y_true, y_pred))
         return ops.mean(self.elementwise(y_true, y_pred), axis=-1)
 
     def get_config(self):

@@ -4,7 +4,6 @@ import math
 import numbers
 from typing import ClassVar
 
-import keras
 from keras import ops
 
 from kerasdl.losses.elementwise_loss import ElementwiseLoss
@@ -65,7 +64,7 @@ class LogCosh(ElementwiseLoss):
 
 
 def _log_cosh(x):
-    x = ops.abs(ops.cast(x, keras.backend.result_type(x.dtype, "float32")))
+    x = ops.abs(x)
     # log1p(2 sinh(x/2)^2) does not cancel near 0 but overflows far out. Beyond 20 the straight line
     # is right to the last bit of float64; there sinh is given a 0, lest its gradient become NaN.
     far = x > 20
