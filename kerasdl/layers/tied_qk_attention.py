@@ -126,7 +126,8 @@ class TiedQKAttention(keras.layers.Layer):
         weights = self._weights(queries, self._allowed(queries, attention_mask, mask))
         values = self._heads(inputs)
         mixed = ops.matmul(ops.cast(weights, self.compute_dtype), values)
-        return ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), ops.shape(inputs))
+        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), ops.shape(inputs))
+        return ops.cast(mixed, self.compute_dtype)  # torch multiplies float64 matrices in float32
 
     def compute_output_shape(self, input_shape):
         """Returns the input's shape."""
