@@ -68,16 +68,19 @@ def batches(data):
         for start in range(0, data.shape[0], ROWS_AT_A_TIME):
             yield _array(data[start : start + ROWS_AT_A_TIME])
         return
-    if isinstance(data, keras.utils.PyDataset):
-        data = (data[index] for index in range(data.num_batches))
     try:
-        iterator = iter(data)
+        iterator = _of_py_dataset(data) if isinstance(data, keras.utils.PyDataset) else iter(data)
     except TypeError:
         raise TypeError(
-            f"A data set is an array or yields batches; received a {type(data).__name__}."
+            f"A data set is an array or yields batches; received {type(data).__name__}."
         ) from None
     for batch in iterator:
         yield _array(batch[0] if isinstance(batch, tuple | list) else batch)
+
+
+def _of_py_dataset(data):
+    # Iterating over a PyDataset need not end: its __getitem__ may take any index.
+    return (data[index] for index in range(data.num_batches))
 
 
 def _array(batch):
