@@ -64,7 +64,7 @@ def batches(data):
     Raises:
         TypeError: `data` is neither an array nor iterable.
     """
-    if hasattr(data, "shape") and hasattr(data, "dtype"):
+    if hasattr(data, "shape"):
         for start in range(0, data.shape[0], ROWS_AT_A_TIME):
             yield _array(data[start : start + ROWS_AT_A_TIME])
         return
