@@ -49,7 +49,7 @@ class InitialState(LayerWrapper):
 
     Source:
         The founding notes. Zimmermann, Tietz, Grothmann: Forecasting with recurrent neural
-        networks: 12 tricks, 2012, for both modes.
+        networks: 12 tricks, 2012, for the noise.
     """
 
     other_settings: ClassVar[dict] = {
