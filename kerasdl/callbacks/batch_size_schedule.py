@@ -4,6 +4,7 @@ import functools
 import math
 import numbers
 import operator
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -101,6 +102,8 @@ class BatchSizeSchedule(keras.callbacks.Callback):
         The founding notes. Smith, Kindermans, Ying, Le: Don't decay the learning rate, increase the
         batch size, 2018 (arXiv 1711.00489).
     """
+
+    changes_training: ClassVar = True
 
     def __init__(self, data, sizes):
         super().__init__()

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -52,6 +53,8 @@ class LearningRateFinder(keras.callbacks.Callback):
         section 3.3, which raises the rate linearly and reads the accuracy. The exponential rise,
         the smoothing and the suggestion follow what has become usual since fastai.
     """
+
+    changes_training: ClassVar = True
 
     def __init__(
         self,

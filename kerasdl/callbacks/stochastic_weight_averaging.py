@@ -3,6 +3,7 @@
 import contextlib
 import numbers
 import warnings
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -55,6 +56,8 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
         Izmailov, Podoprikhin, Garipov, Vetrov, Wilson: Averaging weights leads to wider optima and
         better generalization, 2018 (arXiv 1803.05407), algorithm 1.
     """
+
+    changes_training: ClassVar = True
 
     def __init__(self, start_epoch, x=None, batch_size=32, every=1):
         super().__init__()

@@ -55,7 +55,7 @@ class InitialState(LayerWrapper):
     other_settings: ClassVar[dict] = {
         "layer": lambda: keras.layers.LSTM(2),
         "mode": "noise",
-        "initializer": "ones",
+        "initializer": lambda: keras.initializers.Constant(0.3),
     }
     search_space: ClassVar = {
         "mode": ["learned", "noise"],

@@ -53,6 +53,11 @@ class Prodigy(AdaptiveOptimizer):
         authors' code multiplies epsilon by the new `d`.
     """
 
+    @classmethod
+    def example(cls):
+        """Returns an instance whose first steps are not lost in float32."""
+        return cls(initial_distance=0.01)
+
     search_space: ClassVar = {
         "distance_scale": {"min_value": 0.25, "max_value": 4.0, "sampling": "log"},
         "beta_2": [0.99, 0.999],

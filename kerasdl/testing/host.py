@@ -130,12 +130,12 @@ def _of_predictions(y_pred):
     return model, [y_pred], [np.full(y_pred.shape, _TARGET)], {}
 
 
-def perceptron(**dense):
+def perceptron(activation="tanh"):
     """Returns an uncompiled model of two layers, inputs and targets."""
     model = keras.Sequential(
         [
             keras.Input((4,)),
-            layers.Dense(5, activation="tanh", kernel_initializer=_kernel(0.7), **dense),
+            layers.Dense(5, activation=activation, kernel_initializer=_kernel(0.7)),
             layers.Dense(2, kernel_initializer=_kernel(0.5)),
         ]
     )

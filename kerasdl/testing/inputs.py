@@ -29,9 +29,8 @@ def inputs_of(component, kind, given=None):
     errors = []
     for candidate in _CANDIDATES[kind](component):
         try:
-            found = behaviour.of(
-                kind, component if kind != "layer" else _again(component), candidate
-            )
+            instance = _again(component, candidate) if kind == "layer" else component
+            found = behaviour.of(kind, instance, candidate)
         except Exception as error:
             errors.append(f"{[np.shape(part) for part in candidate]}: {str(error)[:200]}")
         else:
@@ -44,8 +43,12 @@ def inputs_of(component, kind, given=None):
     )
 
 
-def _again(layer):
-    return type(layer).from_config(layer.get_config())
+def _again(layer, inputs):
+    """Returns a new layer, for the given one is not to be built by inputs that it may refuse."""
+    again = type(layer).from_config(layer.get_config())
+    if hasattr(again, "adapt"):
+        again.adapt(inputs[0])
+    return again
 
 
 def _is_usable(array):

@@ -94,7 +94,7 @@ def with_value(subject, argument, value):
     }
     if any(isinstance(one, dict) and "class_name" in one for one in given.values()):
         given = {name: _object(one) for name, one in given.items()}
-    return type(component)(**{**given, argument: value})
+    return subject.adapted(type(component)(**{**given, argument: value}))
 
 
 def _object(value):

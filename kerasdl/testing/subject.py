@@ -50,7 +50,13 @@ class Subject:
         """Returns a new instance of the same configuration, with other values of some arguments."""
         if self.kind == "activation":
             return self.component
-        return clone(self.component, **changes)
+        return self.adapted(clone(self.component, **changes))
+
+    def adapted(self, component):
+        """Returns a component, which has seen the inputs where it is one that adapts to data."""
+        if hasattr(component, "adapt"):
+            component.adapt(self.inputs[0])
+        return component
 
     def behaves(self, component):
         """Returns what a component of this kind gives for the inputs, a list of arrays."""

@@ -109,6 +109,7 @@ ARGUMENTS = {
     "PrecisionAtRecall": {"recall": 0.5},
     "RNN": {"cell": lambda: layers.LSTMCell(3)},
     "RandomCrop": {"height": 4, "width": 4},
+    "RandomPosterization": {"factor": 4},
     "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2},
     "RandomZoom": {"height_factor": 0.2},
     "RecallAtPrecision": {"precision": 0.5},
@@ -137,7 +138,7 @@ ARGUMENTS = {
     **{
         f"Random{what}": {"factor": 0.2}
         for what in (
-            *("Brightness", "ColorDegeneration", "Contrast", "Hue", "Posterization", "Rotation"),
+            *("Brightness", "ColorDegeneration", "Contrast", "Hue", "Rotation"),
             *("Saturation", "Sharpness"),
         )
     },

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from kerasdl.testing.host import perceptron
-from kerasdl.testing.results import FaultError
+from kerasdl.testing.results import FaultError, NotApplicableError
 from kerasdl.testing.subject import described, differ
 
 
@@ -30,16 +30,17 @@ def _copied(subject):
 
 
 def _fit(subject, callbacks):
-    model, (x,), (y,) = perceptron()
+    model, (x,), (y,) = perceptron(activation="relu")
     model.compile("sgd", "mse")
     x, y = np.concatenate([x] * 3), np.concatenate([y] * 3)
-    try:
-        for split in (0.0, 0.34):
-            model.fit(
-                x, y, 6, 2, verbose=0, shuffle=False, validation_split=split, callbacks=callbacks
-            )
-    except Exception as error:
-        raise FaultError(f"fit with {subject.name} raises {described(error)}") from error
+    for number, split in enumerate((0.0, 0.34)):
+        settings = {"verbose": 0, "shuffle": False, "validation_split": split}
+        try:
+            model.fit(x, y, 6, 2, callbacks=callbacks, **settings)
+        except Exception as error:
+            if isinstance(error, ValueError) and not number:
+                raise NotApplicableError(f"it refuses a usual model: {error}") from error
+            raise FaultError(f"fit with {subject.name} raises {described(error)}") from error
     return model.get_weights()
 
 

@@ -168,7 +168,8 @@ def _require_same_behaviour(subject, component, again, setting=""):
         raise NotApplicableError(f"it raises {described(error)}") from error
     if subject.kind == "layer":
         again.build_from_config(component.get_build_config())
-        subject.behaves(again)
+        if len(again.weights) != len(component.weights):
+            subject.behaves(again)
         again.set_weights(component.get_weights())
     gap = differ(these, subject.behaves(again))
     if gap is not None and _is_repeatable(subject, component):

@@ -30,7 +30,9 @@ def _with(subject, **changes):
         raise NotApplicableError("its configuration has no learning rate")
     try:
         return subject.clone(**changes)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
+        raise NotApplicableError(f"it refuses {', '.join(changes)} ({described(error)})") from error
+    except TypeError as error:
         raise FaultError(
             f"{subject.name} takes no {', '.join(changes)} ({described(error)}): let the "
             "constructor take **kwargs and pass them to the base class."
