@@ -62,6 +62,13 @@ def inference(layer):
     return {"training": False} if "training" in inspect.signature(layer.call).parameters else {}
 
 
+def called(layer, inputs, training):
+    """Returns the outputs of a layer as a list of arrays."""
+    takes = "training" in inspect.signature(layer.call).parameters
+    found = layer(*tensors(inputs), **({"training": training} if takes else {}))
+    return [np.asarray(ops.convert_to_numpy(part)) for part in tree.flatten(found)]
+
+
 def _of_metric(metric, inputs):
     metric.reset_state()
     metric.update_state(*tensors(inputs))

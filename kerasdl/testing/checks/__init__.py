@@ -15,6 +15,7 @@ from kerasdl.testing.checks import (
     masks,
     metrics,
     optimizers,
+    randomness,
     regularizers,
     saving,
     schedules,
@@ -22,7 +23,7 @@ from kerasdl.testing.checks import (
 
 _EVERY_KIND = configuration.CHECKS
 _OF_A_KIND = {
-    "layer": layers.CHECKS + masks.CHECKS,
+    "layer": layers.CHECKS + randomness.CHECKS + masks.CHECKS,
     "loss": losses.CHECKS,
     "metric": metrics.CHECKS,
     "optimizer": optimizers.CHECKS,

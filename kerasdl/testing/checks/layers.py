@@ -1,6 +1,5 @@
 """What a layer must keep to."""
 
-import inspect
 import re
 
 import keras
@@ -8,12 +7,11 @@ import numpy as np
 from keras import ops, tree
 
 from kerasdl.testing import behaviour, gradients
-from kerasdl.testing.checks.saving import owns_seeds
+from kerasdl.testing.checks.randomness import draws_numbers
 from kerasdl.testing.host import host, train
 from kerasdl.testing.results import FaultError, NotApplicableError
 from kerasdl.testing.subject import batch_size, clone, described, differ, numpy
 
-_DRAWS = 8  # a few rows are often all kept, or all dropped
 _LACKING = "Could not find device for node|not implemented for|not in the list of allowed values"
 
 
@@ -113,7 +111,7 @@ def all_state_is_created_before_the_first_call(subject):
     layer(*symbols, **behaviour.inference(layer))
     before = [variable.path for variable in _variables(layer)]
     _outputs(layer, subject.inputs)
-    _call(layer, subject.inputs, training=True)
+    behaviour.called(layer, subject.inputs, training=True)
     after = [variable.path for variable in _variables(layer)]
     if len(after) > len(before):
         new = [path for path in after if path not in before] or after[len(before) :]
@@ -140,79 +138,6 @@ def _require_built_by_build(subject, paths):
 
 def _variables(layer):
     return list(layer.variables)
-
-
-def _call(layer, inputs, training):
-    takes = "training" in inspect.signature(layer.call).parameters
-    found = layer(*behaviour.tensors(inputs), **({"training": training} if takes else {}))
-    return [np.asarray(part) for part in tree.flatten(numpy(found))]
-
-
-def inference_is_repeatable_and_changes_nothing(subject):
-    """Without training two calls give the same, and no variable changes."""
-    subject.require_undeclared("random_at_inference", "its inference is random by design")
-    layer = subject.clone()
-    first = _call(layer, subject.inputs, training=False)
-    before = [np.array(ops.convert_to_numpy(v)) for v in layer.weights]
-    second = _call(layer, subject.inputs, training=False)
-    after = [ops.convert_to_numpy(v) for v in layer.weights]
-    if getattr(layer, "stateful", False):
-        raise NotApplicableError("a stateful layer changes with every call")
-    if differ(first, second, 0) is not None:
-        raise FaultError(
-            f"{subject.name} gives another result at every call with training=False: draw random "
-            "numbers in training only, or declare random_at_inference = True."
-        )
-    if differ(before, after, 0) is not None:
-        raise FaultError(
-            f"{subject.name} changes its weights with training=False: do so in training."
-        )
-
-
-def random_numbers_differ_from_step_to_step(subject):
-    """What is random in training is drawn anew at every step, compiled as well, and by the seed."""
-    layer = subject.clone()
-    calls = [_call(layer, subject.inputs, training=True) for _ in range(_DRAWS)]
-    if not _is_random(layer) and _are_equal(calls):
-        raise NotApplicableError("the layer draws no random numbers")
-    if _are_equal([*calls, _call(layer, subject.inputs, training=False)]):
-        raise NotApplicableError("training and inference give the same")
-    if not _is_random(layer):
-        raise FaultError(
-            f"{subject.name} draws random numbers without a generator of its own: create "
-            "self.seed_generator = keras.random.SeedGenerator(seed) in the constructor and pass it "
-            "as seed. Others are drawn once when a function is compiled, and are then constants."
-        )
-    if _are_equal(calls):
-        raise FaultError(
-            f"{subject.name} draws the same random numbers at every step: pass the SeedGenerator "
-            "itself as seed, not an int."
-        )
-    _require_seeded(subject)
-
-
-def _require_seeded(subject):
-    if "seed" not in subject.config:
-        return
-    if _has_weights(subject):
-        return  # which are random too
-    first, again = (_call(subject.clone(seed=1), subject.inputs, training=True) for _ in range(2))
-    if differ(first, again, 0) is not None:
-        raise FaultError(f"{subject.name}(seed=1) gives other numbers in another instance.")
-    seeds = range(2, 2 + _DRAWS)
-    others = [_call(subject.clone(seed=seed), subject.inputs, training=True) for seed in seeds]
-    if _are_equal([first, *others]):
-        raise FaultError(f"{subject.name} ignores its seed: different ones give the same numbers.")
-
-
-def _has_weights(subject):
-    layer = subject.clone()
-    _outputs(layer, subject.inputs)
-    return bool(layer.weights)
-
-
-def _are_equal(calls):
-    return all(differ(calls[0], other, 0) is None for other in calls[1:])
 
 
 def rows_do_not_depend_on_one_another(subject):
@@ -320,7 +245,7 @@ def compiled_training_is_that_of_single_steps(subject):
     """A few steps of training give the same weights compiled and eagerly."""
     start, eager = _weights_after(subject, None, "eagerly", run_eagerly=True)
     _, compiled = _weights_after(subject, start, "compiled")
-    if _is_random(subject.component):
+    if draws_numbers(subject.component):
         return
     gap = differ(eager, compiled, 1e-3)
     if gap is not None:
@@ -345,16 +270,10 @@ def _weights_after(subject, start, how, **settings):
     return start, model.get_weights()
 
 
-def _is_random(layer):
-    return any(owns_seeds(one) for one in layer._flatten_layers())
-
-
 CHECKS = (
     symbolic_outputs_are_those_of_a_call,
     declared_shapes_are_those_of_a_call,
     all_state_is_created_before_the_first_call,
-    inference_is_repeatable_and_changes_nothing,
-    random_numbers_differ_from_step_to_step,
     rows_do_not_depend_on_one_another,
     inputs_are_left_as_they_are,
     mixed_precision_is_kept_to,

@@ -43,6 +43,8 @@ def masks_fit_the_outputs(subject):
     try:
         masked = keras.layers.Masking(0.0)(place)
         outputs = tree.flatten(layer(masked))
+    except ValueError as error:
+        raise NotApplicableError(f"it refuses such masks: {described(error)}") from error
     except Exception as error:
         raise FaultError(
             f"{subject.name} after a Masking layer raises {described(error)}"
@@ -50,7 +52,10 @@ def masks_fit_the_outputs(subject):
     sequences = normal(ROWS, _STEPS, FEATURES)
     sequences[:, _KEPT:] = 0
     model = keras.Model(place, outputs)
-    results = tree.flatten(model(ops.convert_to_tensor(sequences), training=False))
+    try:
+        results = tree.flatten(model(ops.convert_to_tensor(sequences), training=False))
+    except ValueError as error:
+        raise NotApplicableError(f"it refuses such masks: {described(error)}") from error
     for output in results:
         mask = getattr(output, "_keras_mask", None)
         if mask is not None and tuple(mask.shape) != tuple(output.shape)[: len(mask.shape)]:
@@ -84,6 +89,8 @@ def _masked(layer, sequences):
         found = layer(
             ops.convert_to_tensor(sequences), mask=ops.convert_to_tensor(mask), **inference(layer)
         )
+    except ValueError as error:
+        raise NotApplicableError(f"it refuses such masks: {described(error)}") from error
     except Exception as error:
         raise FaultError(f"{type(layer).__name__} raises {described(error)} with a mask") from error
     return [np.asarray(part) for part in tree.flatten(numpy(found))]

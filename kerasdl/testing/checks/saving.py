@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kerasdl.testing import settings, worker
+from kerasdl.testing.checks.randomness import draws_numbers
 from kerasdl.testing.host import host, outcomes, train
 from kerasdl.testing.results import FaultError, NotApplicableError
 from kerasdl.testing.subject import described, differ
@@ -104,19 +105,9 @@ def _saved(subject, component, module, folder):
     model.save(folder / "model.keras")
     worker.write(folder / "data.npz", [*x, *y])
     modules = [] if module[0].partition(".")[0] == "keras" else [module]
-    steps = 0 if _is_random(model) else _STEPS_AFTER
+    steps = 0 if draws_numbers(model) else _STEPS_AFTER
     (folder / "job.json").write_text(json.dumps({"modules": modules, "steps": steps}))
     return outcomes(model, x, y, steps)
-
-
-def _is_random(model):
-    """Whether training draws random numbers: their state is not part of a saved model."""
-    return any(owns_seeds(layer) for layer in model._flatten_layers(include_self=False))
-
-
-def owns_seeds(layer):
-    """Whether a layer itself owns generators of random numbers."""
-    return bool(getattr(layer, "_seed_generators", None))
 
 
 def _loaded(subject, backend, folder):
