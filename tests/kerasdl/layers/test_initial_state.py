@@ -124,18 +124,6 @@ def test_mixed_precision_gives_float16():
     assert layer.states[0].dtype == "float32"
 
 
-@pytest.mark.parametrize("kind", ["gru", "both directions"])
-def test_a_saved_model_keeps_arguments_and_states(reloaded, kind):
-    layer = InitialState(RECURRENT[kind](), stddev=0.7, initializer="he_normal", seed=3)
-    layer.build(X.shape)
-    randomized(layer)
-    model = reloaded(layer, X)
-    loaded = model.layers[-1]
-    assert (loaded.mode, loaded.stddev, loaded.seed) == ("learned", 0.7, 3)
-    assert type(loaded.initializer) is keras.initializers.HeNormal
-    np.testing.assert_array_equal(numpy(model(X)), numpy(layer(X)))
-
-
 def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match=r"InitialState\(mode='zero'\).*'learned', 'noise'"):
         InitialState(keras.layers.GRU(2), "zero")

@@ -56,13 +56,6 @@ def test_symbolic_shapes_keep_what_is_unknown():
     assert tuple(KSparse(2)(keras.Input((None, 4))).shape) == (None, None, 4)
 
 
-def test_a_saved_model_keeps_every_argument(reloaded):
-    layer = KSparse(2, inference_k=3, name="sparse")
-    model = reloaded(layer, X)
-    assert model.layers[-1].get_config() == layer.get_config()
-    np.testing.assert_array_equal(numpy(model(X)), layers.k_sparse(X, 3))
-
-
 @pytest.mark.parametrize("k", [0, -1, 2.0, None, "2", True])
 def test_a_k_that_is_no_positive_integer_is_refused(k):
     with pytest.raises(ValueError, match=r"KSparse\(k=.*integer of at least 1. Give the number"):

@@ -44,16 +44,6 @@ def test_small_factors_do_not_lose_digits_in_float16():
     np.testing.assert_allclose(numpy(y), [[6e-3]], rtol=2**-10)  # 1e-7 has one bit in float16
 
 
-def test_a_saved_model_keeps_arguments_and_factors(reloaded):
-    layer = LayerScale(0.3, axis=1, name="scale")
-    layer.build(X.shape)
-    layer.set_weights([np.array([1.0, 2.0, 3.0])])
-    model = reloaded(layer, X)
-    assert model.layers[-1].get_config() == layer.get_config()
-    assert layer.get_config()["initial_value"] == 0.3
-    np.testing.assert_array_equal(numpy(model(X)), numpy(layer(X)))
-
-
 @pytest.mark.parametrize("initial_value", [float("nan"), float("inf"), None, "1"])
 def test_an_initial_value_that_is_no_number_is_refused(initial_value):
     with pytest.raises(ValueError, match=r"LayerScale\(initial_value=.*finite number. Use 1e-5"):

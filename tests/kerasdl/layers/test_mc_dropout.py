@@ -42,14 +42,6 @@ def test_a_rate_of_0_is_the_identity():
     np.testing.assert_array_equal(dropped(MCDropout(0)), ONES)
 
 
-def test_a_saved_model_keeps_every_argument(reloaded):
-    layer = MCDropout(0.25, noise_shape=(None, 1), seed=7, name="sampler")
-    loaded = reloaded(layer, ONES).layers[-1]
-    assert type(loaded) is MCDropout
-    assert loaded.get_config() == layer.get_config()
-    assert (loaded.rate, loaded.noise_shape, loaded.seed) == (0.25, (None, 1), 7)
-
-
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, float("nan"), None, "0.5"])
 def test_a_rate_that_is_no_probability_below_1_is_refused(rate):
     with pytest.raises(ValueError, match=r"MCDropout\(rate=.*at least 0 and below 1. Use 0.5"):

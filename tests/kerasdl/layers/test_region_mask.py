@@ -94,14 +94,6 @@ def test_large_images_do_not_overflow_in_float16():
     assert float(y[0, 0, 0, 0]) == 100
 
 
-def test_a_saved_model_keeps_every_argument(reloaded):
-    layer = RegionMask(list(REGION), "mean", "channels_last", seed=3, name="cover")
-    model = reloaded(layer, X)
-    assert model.layers[-1].get_config() == layer.get_config()
-    assert layer.get_config()["region"] == REGION
-    np.testing.assert_array_equal(covered(model), covered(layer))
-
-
 @pytest.mark.parametrize(
     "region", [None, (1, 2, 3), (0, 0, 0, 1), (-1, 0, 1, 1), (0, 0, 1.5, 1), "abcd"]
 )

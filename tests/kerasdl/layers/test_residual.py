@@ -73,15 +73,6 @@ def test_symbolic_shapes_keep_what_is_unknown():
     assert tuple(Residual(keras.layers.Dense(4))(keras.Input((None, 4))).shape) == (None, None, 4)
 
 
-def test_a_saved_model_keeps_the_branch(reloaded):
-    residual = Residual(keras.layers.Dense(3, activation="relu"), name="block")
-    model = reloaded(residual, X)
-    loaded = model.layers[-1]
-    assert type(loaded) is Residual
-    assert (loaded.name, loaded.layer.activation) == ("block", keras.activations.relu)
-    np.testing.assert_array_equal(numpy(model(X)), numpy(residual(X)))
-
-
 def test_a_config_is_left_as_it_was():
     config = Residual(keras.layers.Dense(3)).get_config()
     assert Residual.from_config(config).layer.units == Residual.from_config(config).layer.units

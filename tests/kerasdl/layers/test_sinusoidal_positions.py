@@ -55,15 +55,6 @@ def test_masks_pass_through():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_a_saved_model_keeps_every_argument(reloaded):
-    x = np.ones((2, 3, 4), "float32")
-    layer = SinusoidalPositions(50.0, name="where")
-    model = reloaded(layer, x)
-    assert model.layers[-1].get_config() == layer.get_config()
-    found, expected = (keras.ops.convert_to_numpy(f(x)) for f in (model, layer))
-    np.testing.assert_array_equal(found, expected)
-
-
 @pytest.mark.parametrize("max_wavelength", [0.5, -1, float("nan"), float("inf"), None, "1"])
 def test_a_wavelength_below_1_is_refused(max_wavelength):
     with pytest.raises(ValueError, match=r"SinusoidalPositions\(max_wavelength=.*Use 10000"):

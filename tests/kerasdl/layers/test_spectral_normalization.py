@@ -121,15 +121,6 @@ def test_mixed_precision_trains_float32_weights():
     assert {weight.dtype for weight in wrapper.weights} == {"float32"}
 
 
-def test_a_saved_model_keeps_arguments_and_weights(reloaded):
-    wrapper = built(max_norm=0.3, power_iterations=2, seed=5)
-    model = reloaded(wrapper, VECTORS)
-    loaded = model.layers[-1]
-    assert type(loaded) is SpectralNormalization
-    assert (loaded.max_norm, loaded.power_iterations, loaded.seed) == (0.3, 2, 5)
-    np.testing.assert_array_equal(numpy(model(VECTORS)), numpy(wrapper(VECTORS)))
-
-
 def test_the_layer_of_keras_keeps_its_name():
     layer = keras.layers.SpectralNormalization(keras.layers.Dense(2))
     config = keras.saving.serialize_keras_object(layer)

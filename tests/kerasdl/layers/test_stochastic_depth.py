@@ -55,14 +55,6 @@ def test_masks_pass_through():
     )
 
 
-def test_a_saved_model_keeps_every_argument(reloaded):
-    layer = StochasticDepth(0.3, seed=4, name="skip")
-    loaded = reloaded(layer, X).layers[-1]
-    assert type(loaded) is StochasticDepth
-    assert loaded.get_config() == layer.get_config()
-    assert (loaded.rate, loaded.seed) == (0.3, 4)
-
-
 @pytest.mark.parametrize("rate", [-0.1, 1, float("nan"), None, "0.5"])
 def test_a_rate_that_is_no_probability_below_1_is_refused(rate):
     with pytest.raises(ValueError, match=r"StochasticDepth\(rate=.*at least 0 and below 1. Use"):

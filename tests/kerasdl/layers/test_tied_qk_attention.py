@@ -121,20 +121,6 @@ def test_an_attention_mask_may_be_symbolic():
     np.testing.assert_allclose(found, expected(layer, ATTENTION_MASK), atol=1e-5)
 
 
-def test_a_saved_model_keeps_arguments_and_kernel(reloaded):
-    settings = {"key_dim": 3, "num_heads": 2, "causal": True}
-    layer = TiedQKAttention(
-        **settings, kernel_initializer="he_normal", kernel_regularizer="l2", name="tied"
-    )
-    model = reloaded(layer, X)
-    loaded = model.layers[-1]
-    assert loaded.get_config() == layer.get_config()
-    assert settings.items() <= loaded.get_config().items()
-    assert type(loaded.kernel_initializer) is keras.initializers.HeNormal
-    assert type(loaded.kernel_regularizer) is keras.regularizers.L2
-    np.testing.assert_array_equal(numpy(model(X)), numpy(layer(X)))
-
-
 @pytest.mark.parametrize("argument", ["key_dim", "num_heads"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, None, "2"])
 def test_a_size_that_is_no_positive_integer_is_refused(argument, value):

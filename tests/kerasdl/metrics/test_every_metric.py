@@ -1,13 +1,10 @@
 """What holds for every metric, at settings that are not the defaults."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 
 from kerasdl import metrics
-from kerasdl.backend import jit
 
 random = np.random.default_rng(0)
 LABELS = random.integers(0, 3, 40)
@@ -41,14 +38,6 @@ def test_the_table_holds_every_metric():
 
 
 @every_metric
-def test_batches_count_as_all_at_once(metric):
-    parts = [(LABELS[p], SCORES[p], WEIGHTS[p]) for p in (slice(7), slice(7, 8), slice(8, None))]
-    assert value(metric, *parts) == pytest.approx(
-        value(metric, (LABELS, SCORES, WEIGHTS)), abs=1e-6
-    )
-
-
-@every_metric
 def test_a_weight_of_2_counts_twice_and_of_0_not_at_all(metric):
     rows = [0, 1, 1, 3, 4, 5, 5, 7]
     weights = np.array([1, 2, 0, 1, 1, 2, 0, 1], "float32")
@@ -79,16 +68,6 @@ def test_time_steps_count_as_samples(metric):
 
 
 @every_metric
-def test_compiled_it_gives_the_same(metric):
-    metric = fresh(metric)
-    update = jit(metric.stateless_update_state)
-    start = [keras.ops.zeros(v.shape, v.dtype) for v in metric.variables]
-    state = update(start, LABELS.astype("int32"), SCORES)
-    found = float(metric.stateless_result(state))
-    assert found == pytest.approx(value(metric, (LABELS, SCORES, None)), abs=1e-6)
-
-
-@every_metric
 def test_evaluate_reports_it(metric):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Identity()])
     model.compile(loss="mse", metrics=[fresh(metric)])
@@ -116,27 +95,6 @@ def test_16_bits_round_only_the_result(metric, dtype):
     expected = value(metric, (LABELS, SCORES, None))
     assert float(result) == pytest.approx(expected, rel=2**-8)
     assert all(variable.dtype == "float32" for variable in short.variables)
-
-
-@every_metric
-def test_the_configuration_holds_every_argument(metric):
-    changed = {"name": "renamed", "dtype": "bfloat16"}
-    assert fresh(metric, **changed).get_config() == {**metric.get_config(), **changed}
-
-
-def test_a_fresh_process_rebuilds_every_metric_with_its_settings(fresh_process):
-    configs = [json.dumps(keras.saving.serialize_keras_object(metric)) for metric in METRICS]
-    code = f"""
-import json, keras, numpy as np
-import kerasdl
-labels, scores = np.array({LABELS.tolist()}), np.array({SCORES.tolist()}, "float32")
-for config in {configs!r}:
-    metric = keras.saving.deserialize_keras_object(json.loads(config))
-    print(float(metric(labels, scores)))
-"""
-    found = [float(line) for line in fresh_process(code).split()[-len(METRICS) :]]
-    expected = [value(metric, (LABELS, SCORES, None)) for metric in METRICS]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 @every_metric
