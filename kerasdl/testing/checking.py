@@ -7,10 +7,17 @@ from kerasdl import registry
 from kerasdl.kinds import BASES, kind_of
 from kerasdl.testing.checks import checks_of
 from kerasdl.testing.inputs import inputs_of
-from kerasdl.testing.results import CheckResult, ComponentError, FaultError, NotApplicableError
-from kerasdl.testing.subject import Subject, described
+from kerasdl.testing.results import (
+    CheckResult,
+    ComponentError,
+    FaultError,
+    NotApplicableError,
+    described,
+)
+from kerasdl.testing.subject import Subject
 from kerasdl.testing.worker import Workers
 
+USUAL_INPUTS = "it_runs_on_the_usual_inputs"  # or on those given; else nothing can be checked
 ON_FAIL = ("raise", "warn", None)
 
 
@@ -44,8 +51,7 @@ def check_component(component, inputs=None, expected_failures=None, on_fail="rai
     Raises:
         ComponentError: Checks failed and `on_fail` is `"raise"`; it is an AssertionError.
         TypeError: `component` is a class, or of no kind.
-        ValueError: `inputs` is needed, a check of `expected_failures` does not exist, or `on_fail`
-            is no such word.
+        ValueError: A check of `expected_failures` does not exist, or `on_fail` is no such word.
 
     Example:
         >>> results = kerasdl.testing.check_component(MyLoss(), on_fail=None)
@@ -53,12 +59,18 @@ def check_component(component, inputs=None, expected_failures=None, on_fail="rai
     """
     if on_fail not in ON_FAIL:
         raise ValueError(f'on_fail is "raise", "warn" or None; received {on_fail!r}.')
+    kind = _require_instance(component)
+    checks = checks_of(kind)
+    expected = _require_names(expected_failures or {}, checks)
+    name = getattr(component, "__name__", type(component).__name__)
     with Workers() as workers:
-        subject = subject_of(component, workers, inputs)
-        checks = checks_of(subject.kind)
-        expected = _require_names(expected_failures or {}, checks)
-        results = [run(check, subject, expected) for check in checks]
-    _report(subject, results, on_fail)
+        try:
+            subject = subject_of(component, workers, inputs)
+        except FaultError as fault:
+            results = [_failed(USUAL_INPUTS, str(fault), expected)]
+        else:
+            results = [run(check, subject, expected) for check in checks]
+    _report(name, results, on_fail)
     return results
 
 
@@ -67,19 +79,24 @@ def subject_of(component, workers, inputs=None):
 
     Raises:
         TypeError: It is a class, or of no kind.
-        ValueError: It takes none of the usual inputs.
+        FaultError: It takes none of the usual inputs.
     """
+    kind = _require_instance(component)
+    return Subject(component, kind, inputs_of(component, kind, inputs), workers)
+
+
+def _require_instance(component):
+    """Returns the kind of an instance."""
     if inspect.isclass(component):
         raise TypeError(
             f"check_component takes an instance; received the class {component.__name__}. "
             f"Pass {component.__name__}(...)."
         )
-    kind = kind_of(component if inspect.isfunction(component) else type(component))
-    return Subject(component, kind, inputs_of(component, kind, inputs), workers)
+    return kind_of(component if inspect.isfunction(component) else type(component))
 
 
 def _require_names(expected, checks):
-    names = [check.__name__ for check in checks]
+    names = [USUAL_INPUTS, *(check.__name__ for check in checks)]
     unknown = sorted(set(expected) - set(names))
     if unknown:
         raise ValueError(
@@ -110,11 +127,11 @@ def _failed(name, reason, expected):
     return CheckResult(name, "failed", reason)
 
 
-def _report(subject, results, on_fail):
+def _report(name, results, on_fail):
     failed = [result for result in results if result.status == "failed"]
     if not failed or on_fail is None:
         return
-    lines = [f"{subject.name} fails {len(failed)} of {len(results)} checks:"]
+    lines = [f"{name} fails {len(failed)} of {len(results)} checks:"]
     message = "\n".join([*lines, *(f"- {result.check}: {result.reason}" for result in failed)])
     if on_fail == "raise":
         raise ComponentError(message, results)

@@ -5,7 +5,9 @@ import inspect
 import numpy as np
 
 from kerasdl.testing import behaviour
+from kerasdl.testing.results import FaultError, described
 
+_SHOWN_ERRORS = 2
 ROWS, STEPS, FEATURES, CLASSES = 6, 5, 4, 3
 
 
@@ -18,7 +20,7 @@ def inputs_of(component, kind, given=None):
         given: What `check_component` was given: one argument, or a tuple of them.
 
     Raises:
-        ValueError: None was given, and the component takes none of the usual ones.
+        FaultError: None was given, and the component takes none of the usual ones.
     """
     own = getattr(component, "example_inputs", None)
     given = own() if given is None and own is not None else given
@@ -26,21 +28,27 @@ def inputs_of(component, kind, given=None):
         return given if isinstance(given, tuple) else (given,)
     if kind in ("optimizer", "schedule", "callback"):
         return ()
-    errors = []
+    errors = {}
     for candidate in _CANDIDATES[kind](component):
         try:
             instance = _again(component, candidate) if kind == "layer" else component
             found = behaviour.of(kind, instance, candidate)
         except Exception as error:
-            errors.append(f"{[np.shape(part) for part in candidate]}: {str(error)[:200]}")
+            errors.setdefault(described(error), [np.shape(part) for part in candidate])
         else:
             if found and all(_is_usable(array) for array in found):
                 return candidate
-    raise ValueError(
+    raise FaultError(
         f"{getattr(component, '__name__', type(component).__name__)} takes none of the usual "
         f"inputs of a {kind}; pass check_component(component, inputs=...) some that it takes, or "
-        f"define a classmethod example_inputs. Tried {'; '.join(errors) or 'all: no output'}."
+        f"define a classmethod example_inputs. It raises {_listed(errors)}"
     )
+
+
+def _listed(errors):
+    """Returns the first of different errors, each with the shapes that it was raised for."""
+    listed = [f"for {shapes} {error}" for error, shapes in list(errors.items())[:_SHOWN_ERRORS]]
+    return " ".join(listed) or "nothing, but gives no finite numbers."
 
 
 def _again(layer, inputs):

@@ -1,6 +1,7 @@
 """What a check found."""
 
 import dataclasses
+import re
 
 
 class FaultError(AssertionError):
@@ -36,3 +37,10 @@ class CheckResult:
 
     def __str__(self):
         return f"{self.status:16} {self.check}" + (f": {self.reason}" if self.reason else "")
+
+
+def described(error, length=300):
+    """Returns the type and the beginning of an exception's message, in one line."""
+    text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+    end = "..." if len(text) > length else "."
+    return f"{type(error).__name__}: {text[:length].rstrip('.')}{end}"

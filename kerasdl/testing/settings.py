@@ -5,7 +5,7 @@ import numbers
 
 import keras
 
-from kerasdl.testing.subject import described
+from kerasdl.testing.results import described
 
 # What Keras' own base classes leave out of the configuration, and what is a name and no setting.
 _NOT_SETTINGS = {"loss": {"dtype"}}

@@ -8,7 +8,7 @@ import numpy as np
 from keras import tree
 
 from kerasdl.testing import behaviour
-from kerasdl.testing.results import FaultError, NotApplicableError
+from kerasdl.testing.results import FaultError, NotApplicableError, described
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,12 +80,6 @@ def clone(component, **changes):
             f"The configuration is {config}: it holds the constructor's arguments, with nested "
             "Keras objects serialized by get_config and deserialized by from_config."
         ) from error
-
-
-def described(error):
-    """Returns the type and the first lines of an exception."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" + ("..." if len(text) > 300 else ".")
 
 
 def batch_size(inputs):

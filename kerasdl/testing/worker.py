@@ -99,11 +99,11 @@ def module_of(component):
 
 
 def provide(name, file):
-    """Imports a module by its name, or else from its file, as multiprocessing does."""
-    name = "__mp_main__" if name == "__main__" else name
+    """Imports a module by its name, or else from its file; a script as a part of `__main__`."""
+    name = "__main__.script" if name == "__main__" else name
     if name in sys.modules:
         return
-    if name != "__mp_main__" and _finds(name):
+    if not name.startswith("__main__.") and _finds(name):
         importlib.import_module(name)
         return
     spec = importlib.util.spec_from_file_location(name, file)

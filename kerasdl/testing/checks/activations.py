@@ -7,8 +7,8 @@ from keras import ops
 from kerasdl.backend import jit
 from kerasdl.testing import gradients
 from kerasdl.testing.behaviour import tensors
-from kerasdl.testing.results import FaultError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, described
+from kerasdl.testing.subject import differ
 
 
 def the_dtype_is_kept(subject):

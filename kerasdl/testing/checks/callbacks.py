@@ -5,8 +5,8 @@ import copy
 import numpy as np
 
 from kerasdl.testing.host import perceptron
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import differ
 
 
 def two_trainings_may_follow_one_another(subject):

@@ -5,8 +5,8 @@ import json
 import keras
 
 from kerasdl.testing import settings
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import clone, described, differ
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import clone, differ
 
 
 def is_registered(subject):
@@ -170,7 +170,7 @@ def _require_same_behaviour(subject, component, again, setting=""):
     except Exception as error:
         raise NotApplicableError(f"it raises {described(error)}") from error
     if subject.kind == "layer":
-        again.build_from_config(component.get_build_config())
+        subject.adapted(again).build_from_config(component.get_build_config())
         if len(again.weights) != len(component.weights):
             subject.behaves(again)
         again.set_weights(component.get_weights())

@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from kerasdl.testing.host import host, train
-from kerasdl.testing.results import FaultError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, described
+from kerasdl.testing.subject import differ
 
 
 def a_constrained_weight_stays_as_it_is(subject):

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import differ
 
 
 def shapes_and_dtypes_are_those_asked_for(subject):

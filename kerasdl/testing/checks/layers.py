@@ -1,5 +1,6 @@
 """What a layer must keep to."""
 
+import contextlib
 import re
 
 import keras
@@ -9,8 +10,8 @@ from keras import ops, tree
 from kerasdl.testing import behaviour, gradients
 from kerasdl.testing.checks.randomness import draws_numbers
 from kerasdl.testing.host import host, train
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import batch_size, clone, described, differ, numpy
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import batch_size, clone, differ, numpy
 
 _LACKING = "Could not find device for node|not implemented for|not in the list of allowed values"
 
@@ -191,7 +192,8 @@ def mixed_precision_is_kept_to(subject):
     plain = _outputs(subject.clone(), subject.inputs)
     if not all(part.dtype.kind == "f" for part in plain):
         raise NotApplicableError("the outputs are integers")
-    layer = subject.clone(dtype=policy)
+    with _global_policy(policy):
+        layer = subject.clone(dtype=policy)
     try:
         found = tree.flatten(
             _run(layer, *behaviour.tensors(subject.inputs), action=f"called in mixed_{half}")
@@ -200,6 +202,8 @@ def mixed_precision_is_kept_to(subject):
         if re.search(_LACKING, str(fault)):
             raise NotApplicableError(f"the framework lacks an operation in {half}") from fault
         raise
+    if any(part.compute_dtype != half for part in layer._flatten_layers(include_self=False)):
+        raise NotApplicableError("its layers have policies of their own")
     for output in found:
         dtype = keras.backend.standardize_dtype(output.dtype)
         if dtype != half:
@@ -216,6 +220,17 @@ def mixed_precision_is_kept_to(subject):
         raise FaultError(
             f"{subject.name} has weights that are not float32 under mixed_{half}: {wrong}."
         )
+
+
+@contextlib.contextmanager
+def _global_policy(policy):
+    """Gives layers that are made within others the policy that users set for all."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _floats(inputs):

@@ -7,8 +7,8 @@ from keras import ops
 from kerasdl.backend import jit
 from kerasdl.testing import gradients
 from kerasdl.testing.behaviour import tensors
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import batch_size, described, differ
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import batch_size, differ
 
 
 def each_sample_has_a_loss_of_its_own(subject):

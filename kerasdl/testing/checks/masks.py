@@ -8,8 +8,8 @@ from keras import ops, tree
 
 from kerasdl.testing.behaviour import inference
 from kerasdl.testing.inputs import FEATURES, ROWS, normal
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import described, differ, numpy
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import differ, numpy
 
 _STEPS, _KEPT = 5, 3
 

@@ -5,8 +5,8 @@ from keras import ops, tree
 
 from kerasdl.backend import jit
 from kerasdl.testing.behaviour import tensors
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import batch_size, described, differ, numpy
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import batch_size, differ, numpy
 
 
 def results_do_not_depend_on_the_batches(subject):

@@ -6,8 +6,8 @@ from keras import ops
 
 from kerasdl.testing.behaviour import trajectory
 from kerasdl.testing.host import perceptron, train
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import differ
 
 _STEPS = 20
 

@@ -8,8 +8,8 @@ from kerasdl.backend import jit
 from kerasdl.testing import gradients
 from kerasdl.testing.behaviour import tensors
 from kerasdl.testing.inputs import normal
-from kerasdl.testing.results import FaultError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, described
+from kerasdl.testing.subject import differ
 
 
 def penalties_are_numbers_of_at_least_zero(subject):

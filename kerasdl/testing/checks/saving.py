@@ -10,8 +10,8 @@ import numpy as np
 from kerasdl.testing import settings, worker
 from kerasdl.testing.checks.randomness import draws_numbers
 from kerasdl.testing.host import host, outcomes, train
-from kerasdl.testing.results import FaultError, NotApplicableError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, NotApplicableError, described
+from kerasdl.testing.subject import differ
 
 _STEPS_BEFORE = 2  # of training, so that there is a state to lose
 _STEPS_AFTER = 2

@@ -5,8 +5,8 @@ from keras import ops
 
 from kerasdl.backend import jit
 from kerasdl.testing.behaviour import STEPS
-from kerasdl.testing.results import FaultError
-from kerasdl.testing.subject import described, differ
+from kerasdl.testing.results import FaultError, described
+from kerasdl.testing.subject import differ
 
 
 def rates_are_finite_numbers(subject):
