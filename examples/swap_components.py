@@ -1,6 +1,6 @@
 """Swaps the loss, the optimizer and the normalization of a stock network by name.
 
-The first half of a MobileNet of `keras.applications` learns handwritten digits twice: as it comes,
+The first layers of a MobileNet of `keras.applications` learns handwritten digits twice: as it comes,
 and with three components swapped. In so few steps the stock network hardly leaves chance: the
 averages that batch normalization uses at inference are not fit for use yet. Instance normalization
 has none, and Prodigy finds its learning rate by itself.
@@ -19,7 +19,7 @@ import kerasdl
 
 CLASSES = 10
 SIZE = 32  # pixels
-LAST = "conv_pw_5_relu"  # maps of 4 x 4 pixels; those of the end would be of one, without variance
+LAST = "conv_pw_4_relu"  # maps of 4 x 4 pixels; those of the end would be of one, without variance
 BATCH = 32
 
 STOCK_OPTIMIZER, STOCK_LOSS = "adam", "squared_hinge"  # the labels are -1 and 1
@@ -36,7 +36,7 @@ def load_data():
     images = keras.ops.image.resize(images, (SIZE, SIZE), data_format="channels_last")
     labels = 2 * np.eye(CLASSES, dtype="float32")[digits.target] - 1
     return train_test_split(
-        keras.ops.convert_to_numpy(images), labels, test_size=320, random_state=0
+        keras.ops.convert_to_numpy(images), labels, test_size=160, random_state=0
     )
 
 
@@ -81,7 +81,7 @@ def main():
     """Trains the stock network and the swapped one on the same images."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", choices=["imagenet"], help="start from these (a download)")
-    parser.add_argument("--steps", type=int, default=100, help="of training")
+    parser.add_argument("--steps", type=int, default=80, help="of training")
     options = parser.parse_args()
     keras.utils.set_random_seed(0)
     data = load_data()

@@ -38,7 +38,7 @@ def test_swap_components_trains_a_stock_network_with_other_parts(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     for line in (
-        "normalization: 11 x BatchNormalization -> kerasdl>InstanceNormalization",
+        "normalization: 9 x BatchNormalization -> kerasdl>InstanceNormalization",
         "optimizer: adam -> kerasdl>Prodigy",
         "loss: squared_hinge -> kerasdl>LogisticLoss",
         "swapped: accuracy",
