@@ -1,7 +1,7 @@
 """Swaps the loss, the optimizer and the normalization of a stock network by name.
 
-The first layers of a MobileNet of `keras.applications` learns handwritten digits twice: as it comes,
-and with three components swapped. In so few steps the stock network hardly leaves chance: the
+The first layers of a MobileNet of `keras.applications` learn handwritten digits twice: as they
+come, and with three components swapped. In so few steps the stock network stays near chance: the
 averages that batch normalization uses at inference are not fit for use yet. Instance normalization
 has none, and Prodigy finds its learning rate by itself.
 
