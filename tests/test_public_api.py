@@ -16,6 +16,12 @@ SIGNATURES = {
     kerasdl.names: "(kind=None, pattern='*')",
     kerasdl.describe: "(kind, name)",
     kerasdl.load_model: "(filepath, custom_objects=None, compile=True, safe_mode=True)",
+    kerasdl.testing.check_component: (
+        "(component, inputs=None, expected_failures=None, on_fail='raise')"
+    ),
+    kerasdl.testing.parametrize_components: "(pattern='*')",
+    kerasdl.testing.CheckResult: "(check: str, status: str, reason: str = '') -> None",
+    kerasdl.testing.ComponentError: "(message, results)",
     xai.LRP: "(model, composite='epsilon_plus', strict=False, output='auto')",
     xai.LRP.__call__: "(self, x, target=None, layers=(), batch_size=None, through=None)",
     xai.LRP.summary: "(self)",
@@ -80,6 +86,12 @@ SIGNATURES = {
 
 EXPORTS = {
     kerasdl: {"describe", "get", "load_model", "lookup", "names", "register"},
+    kerasdl.testing: {
+        "CheckResult",
+        "ComponentError",
+        "check_component",
+        "parametrize_components",
+    },
     xai: {
         "ActivationMaximization",
         "Attribution",
@@ -99,14 +111,84 @@ EXPORTS = {
     tuning: {"Result", "choose", "search"},
 }
 
-FIRST_COMPONENTS = {
-    "kerasdl>LogisticLoss": "loss",
-    "kerasdl>LogCosh": "loss",
-    "kerasdl>GainInitializer": "initializer",
-    "kerasdl>EMAMomentumSGD": "optimizer",
-    "kerasdl>GradientReversal": "layer",
-    "kerasdl>MixedNorm": "regularizer",
-    "kerasdl>lecun_tanh": "activation",
+COMPONENTS = {
+    "layer": {
+        "CorruptionNoise",
+        "GradientReversal",
+        "InitialState",
+        "InstanceNormalization",
+        "KSparse",
+        "LayerScale",
+        "MCDropout",
+        "RegionMask",
+        "Residual",
+        "SharpnessAware",
+        "SinusoidalPositions",
+        "SpectralNormalization",
+        "StochasticDepth",
+        "TiedQKAttention",
+        "WeightNormalization",
+        "Whitening",
+    },
+    "loss": {
+        "Contrastive",
+        "ExpectedCost",
+        "GaussianNLL",
+        "Huber",
+        "LogCosh",
+        "LogisticLoss",
+        "PerceptronLoss",
+        "Pinball",
+        "QualityWeighted",
+        "SupervisedContrastive",
+        "Triplet",
+    },
+    "metric": {
+        "CohenKappa",
+        "ExpectedCalibrationError",
+        "MatthewsCorrelation",
+        "Sparsity",
+    },
+    "optimizer": {
+        "ADOPT",
+        "AdaBelief",
+        "Adan",
+        "EMAMomentumSGD",
+        "GradientTransform",
+        "LARS",
+        "Lookahead",
+        "Prodigy",
+        "RAdam",
+        "ScheduleFreeAdamW",
+        "ScheduleFreeSGD",
+    },
+    "schedule": {
+        "Cyclical",
+        "InverseSqrt",
+        "LinearWarmup",
+        "OneCycle",
+        "RobbinsMonro",
+        "WarmupStableDecay",
+    },
+    "initializer": {"DeltaOrthogonal", "GainInitializer"},
+    "regularizer": {
+        "GroupLasso",
+        "KLSparsity",
+        "MixedNorm",
+        "SoftOrthogonal",
+        "SpectralNormRegularizer",
+    },
+    "constraint": {"FrobeniusNormConstraint", "SpectralNormConstraint"},
+    "activation": {"heaviside", "lecun_tanh"},
+    "callback": {
+        "ActivationDrift",
+        "BatchSizeSchedule",
+        "DeadUnits",
+        "GradientHealth",
+        "LearningRateFinder",
+        "ScheduleFreeEvaluation",
+        "StochasticWeightAveraging",
+    },
 }
 
 
@@ -136,10 +218,16 @@ def test_a_search_result_has_the_agreed_names():
     assert names <= {*dir(tuning.Result), *tuning.Result.__dataclass_fields__}
 
 
-@pytest.mark.parametrize("name", FIRST_COMPONENTS)
-def test_components_keep_their_names(name):
+@pytest.mark.parametrize("kind", COMPONENTS)
+def test_components_keep_their_names(kind):
     """A saved model holds these names: one that goes takes the user's file along."""
-    assert kerasdl.lookup(FIRST_COMPONENTS[name], name).__name__ == name.partition(">")[2]
+    assert set(kerasdl.names(kind, "kerasdl>*")) == {f"kerasdl>{n}" for n in COMPONENTS[kind]}
+    for name in COMPONENTS[kind]:
+        assert kerasdl.lookup(kind, f"kerasdl>{name}").__name__ == name
+
+
+def test_no_component_is_of_another_kind():
+    assert len(kerasdl.names(pattern="kerasdl>*")) == sum(map(len, COMPONENTS.values()))
 
 
 def test_the_search_is_a_function_whatever_was_imported_before():
