@@ -107,8 +107,13 @@ def _present(subject, argument):
     """Returns the value that an argument has, from the configuration or else the attribute."""
     if argument in subject.config:
         return subject.config[argument]
-    default = inspect.signature(type(subject.component).__init__).parameters[argument].default
-    return getattr(subject.component, argument, None if default is inspect._empty else default)
+    return getattr(subject.component, argument, _default(subject.component, argument))
+
+
+def _default(component, argument):
+    """Returns what the constructor takes where an argument is left out, None for nothing."""
+    default = inspect.signature(type(component).__init__).parameters[argument].default
+    return None if default is inspect.Parameter.empty else default
 
 
 def _candidates(component, argument, before):
@@ -121,6 +126,9 @@ def _candidates(component, argument, before):
         if argument == word or argument.endswith(f"_{word}"):
             yield from (one for one in objects if one != before)
             return
+    default = _default(component, argument)
+    if default is not None and type(default) is not type(before):  # a number for a pair, say
+        yield from (value for value in _others(argument, default) if value != default)
     yield from (value for value in _others(argument, before) if value != before)
 
 
