@@ -1,6 +1,7 @@
 """Components with one fault each, such as authors of plugins make: every one is to be found out."""
 
 import random
+import types
 
 import keras
 import numpy as np
@@ -9,7 +10,6 @@ from keras import ops
 import kerasdl
 
 faulty = kerasdl.register(package="faulty")
-HALF = "bfloat16" if keras.backend.backend() == "torch" else "float16"
 
 
 # Layers: configuration
@@ -87,6 +87,10 @@ class TakesNoKeywords(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}
+
+    @classmethod
+    def example_inputs(cls):
+        return (np.linspace(-1, 2, 24, dtype="float32").reshape(6, 4),)
 
 
 @faulty
@@ -184,6 +188,10 @@ class CreatesWeightsInCall(keras.layers.Layer):
             self.kernel = self.add_weight((inputs.shape[-1],), initializer="ones")
         return inputs * self.kernel
 
+    @classmethod
+    def example_inputs(cls):
+        return (np.linspace(-1, 2, 24, dtype="float32").reshape(6, 4),)
+
 
 @faulty
 class LeavesSublayerUnbuilt(keras.layers.Layer):
@@ -202,14 +210,53 @@ class LeavesSublayerUnbuilt(keras.layers.Layer):
 
 @faulty
 class HidesVariable(keras.layers.Layer):
-    """A tuple hides a weight from Keras, which neither trains nor saves it."""
+    """An object hides a weight from Keras, which neither trains nor saves it."""
 
     def build(self, input_shape):
         start = keras.random.normal((input_shape[-1],))
-        self.hidden = ((keras.Variable(start),),)
+        self.hidden = types.SimpleNamespace(kernel=keras.Variable(start))
 
     def call(self, inputs):
-        return inputs * self.hidden[0][0]
+        return inputs * self.hidden.kernel
+
+
+@faulty
+class HidesOnes(keras.layers.Layer):
+    """An object hides a weight that starts at one: it does no harm but that it is never trained."""
+
+    def build(self, input_shape):
+        start = ops.ones((input_shape[-1],))
+        self.hidden = types.SimpleNamespace(kernel=keras.Variable(start))
+
+    def call(self, inputs):
+        return inputs * self.hidden.kernel
+
+
+@faulty
+class BuildsLayerTwice(keras.layers.Layer):
+    """A layer within that comes out of a file built is built again."""
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, input_shape):
+        self.layer.build(input_shape)
+
+    def call(self, inputs):
+        return 2 * self.layer(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        rest = {name: value for name, value in config.items() if name != "layer"}
+        return cls(keras.saving.deserialize_keras_object(config["layer"]), **rest)
+
+    @classmethod
+    def example(cls):
+        return cls(keras.layers.Dense(3))
 
 
 @faulty
@@ -255,7 +302,7 @@ class OverflowsInHalf(keras.layers.Layer):
     """Squares of large numbers are infinite in float16."""
 
     def call(self, inputs):
-        return inputs * ops.sum(ops.square(inputs * 1e20), axis=-1, keepdims=True) * 1e-38
+        return inputs * ops.sum(ops.square(inputs * 300.0), axis=-1, keepdims=True) * 1e-4
 
 
 @faulty
@@ -461,7 +508,7 @@ class HasNoGradientAtZero(keras.layers.Layer):
     """The root of a sum of squares has no gradient at 0."""
 
     def call(self, inputs):
-        return ops.sqrt(ops.sum(ops.square(inputs), axis=-1, keepdims=True)) * inputs
+        return ops.sqrt(ops.sum(ops.square(inputs), axis=-1, keepdims=True))
 
 
 @faulty
@@ -470,14 +517,6 @@ class OverflowsForLarge(keras.layers.Layer):
 
     def call(self, inputs):
         return ops.log(1 + ops.exp(inputs))
-
-
-@faulty
-class GivesInfinity(keras.layers.Layer):
-    """The values are infinite for large inputs, the gradients too."""
-
-    def call(self, inputs):
-        return ops.exp(inputs)
 
 
 @faulty
@@ -657,19 +696,6 @@ class RemembersScale(keras.losses.Loss):
     def call(self, y_true, y_pred):
         self.calls += 1
         return ops.mean(ops.square(y_true - y_pred), axis=-1) / self.calls
-
-
-@faulty
-class IndexesByLabels(keras.losses.Loss):
-    """Labels are used as integers, but the base class has made them floats."""
-
-    @classmethod
-    def example_inputs(cls):
-        return np.arange(6) % 3, np.random.default_rng(0).uniform(0.1, 0.9, (6, 3)).astype("f4")
-
-    def call(self, y_true, y_pred):
-        picked = ops.take_along_axis(y_pred, ops.expand_dims(y_true, -1), axis=-1)
-        return 1 - ops.squeeze(picked, -1)
 
 
 # Metrics
@@ -1007,15 +1033,6 @@ class LosesMomentum(Momentum):
 
 
 @faulty
-class ComputesStepsInFloat32(Descent):
-    """The step is float32 whatever the variable is."""
-
-    def update_step(self, gradient, variable, learning_rate):
-        step = ops.cast(gradient, "float32") * ops.cast(learning_rate, "float32")
-        self.assign(variable, ops.subtract(ops.cast(variable, "float32"), step))
-
-
-@faulty
 class BranchesOnStep(Descent):
     """A Python if decides by the step."""
 
@@ -1313,8 +1330,8 @@ class LosesStrength(keras.regularizers.Regularizer):
 
 
 @faulty
-class ComputesInFloat64(keras.regularizers.Regularizer):
-    """The penalty is a NumPy constant's float64."""
+class PenalizesInHalf(keras.regularizers.Regularizer):
+    """The penalty is computed in float16."""
 
     def __call__(self, x):
         return ops.sum(ops.cast(ops.square(x), "float16"))

@@ -214,7 +214,8 @@ class Around(keras.layers.Layer):
         self.layer = layer
 
     def build(self, input_shape):
-        self.layer.build(input_shape)
+        if not self.layer.built:
+            self.layer.build(input_shape)
 
     def call(self, inputs):
         return 2 * self.layer(inputs)
@@ -708,7 +709,7 @@ class RotatedIdentity(keras.initializers.Initializer):
     """Square matrices alone."""
 
     def __init__(self, seed=None):
-        self.seed = keras.random.make_default_seed() if seed is None else seed
+        self.seed = seed
 
     def __call__(self, shape, dtype=None):
         if len(shape) != 2 or shape[0] != shape[1]:
