@@ -209,6 +209,18 @@ class LeavesSublayerUnbuilt(keras.layers.Layer):
 
 
 @faulty
+class LeavesBuildOut(keras.layers.Layer):
+    """There is no build: Keras warns, and a layer within another is loaded without weights."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+@faulty
 class HidesVariable(keras.layers.Layer):
     """An object hides a weight from Keras, which neither trains nor saves it."""
 
@@ -820,6 +832,14 @@ class ChangesWithItsResult(MeanOf):
 
 
 @faulty
+class GivesItsVariable(MeanOf):
+    """`result` is the variable itself: on TensorFlow it does not follow a stateless update."""
+
+    def result(self):
+        return ops.convert_to_tensor(self.total)
+
+
+@faulty
 class IsNanWhenNew(MeanOf):
     """Zero is divided by zero before the first update."""
 
@@ -1421,7 +1441,7 @@ def gives_float32(x):
 @faulty
 def has_no_gradient_at_zero(x):
     """The root has a gradient of NaN at 0."""
-    return ops.sign(x) * ops.sqrt(ops.abs(x))
+    return ops.sqrt(ops.abs(x))
 
 
 @faulty

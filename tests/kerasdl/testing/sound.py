@@ -255,12 +255,17 @@ class AroundTwice(keras.layers.Wrapper):
 
 @sound
 class Tower(keras.layers.Layer):
-    """Sublayers in a list, built by the first call: there is no build method."""
+    """Sublayers in a list."""
 
     def __init__(self, widths=(4, 3), **kwargs):
         super().__init__(**kwargs)
         self.widths = list(widths)
         self.stages = [keras.layers.Dense(width, "tanh") for width in self.widths]
+
+    def build(self, input_shape):
+        for stage in self.stages:
+            stage.build(input_shape)
+            input_shape = stage.compute_output_shape(input_shape)
 
     def call(self, inputs):
         for stage in self.stages:
@@ -273,7 +278,7 @@ class Tower(keras.layers.Layer):
 
 @sound
 class SmallModel(keras.Model):
-    """A subclassed model as a component."""
+    """A subclassed model as a component, without a build method."""
 
     def __init__(self, width=4, **kwargs):
         super().__init__(**kwargs)
@@ -296,7 +301,7 @@ class Recurrent(keras.layers.Layer):
     def __init__(self, units=3, **kwargs):
         super().__init__(**kwargs)
         self.units = units
-        self.recurrence = keras.layers.GRU(units)
+        self.recurrence = keras.layers.SimpleRNN(units)
 
     def build(self, input_shape):
         self.recurrence.build(input_shape)
@@ -309,7 +314,7 @@ class Recurrent(keras.layers.Layer):
 
     @classmethod
     def example_inputs(cls):
-        return (_uniform(4, 5, 3),)
+        return (_uniform(3, 3, 2),)
 
 
 # Layers: masks, randomness and state
@@ -550,7 +555,7 @@ class CountMatrix(keras.metrics.Metric):
         self.counts.assign_add(ops.matmul(ops.transpose(rows), columns))
 
     def result(self):
-        return ops.convert_to_tensor(self.counts)
+        return 1.0 * self.counts
 
     def get_config(self):
         return {**super().get_config(), "classes": self.classes}
@@ -572,7 +577,7 @@ class Largest(keras.metrics.Metric):
         self.largest.assign(ops.maximum(self.largest, ops.max(ops.abs(values))))
 
     def result(self):
-        return ops.convert_to_tensor(self.largest)
+        return 1.0 * self.largest
 
 
 @sound
