@@ -19,7 +19,7 @@ from tests.kerasdl.testing import faulty, sound
 
 
 def _shrinking():
-    """Returns a faulty constraint that no other process finds: nothing is saved, nothing started."""
+    """Returns a faulty constraint that no other process finds, so that none is started."""
 
     @kerasdl.register(package="local")
     class Shrinking(keras.constraints.Constraint):

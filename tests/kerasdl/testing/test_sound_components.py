@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import pytest
 
 from kerasdl import registry
@@ -76,6 +77,11 @@ def test_what_is_sound_passes(name, check):
     assert result.status != "failed", result.reason
 
 
+@pytest.mark.xfail(
+    keras.backend.backend() == "torch",
+    strict=True,
+    reason="an SGD that was saved on torch is torch's own, and steps no variables of TensorFlow",
+)
 def test_what_is_sound_is_loaded_elsewhere():
     # One test for all of them: what takes time is to start a process for each framework.
     results = {(name, run(check, _subject(name))) for name in SAVED for check in saving.CHECKS}
