@@ -17,7 +17,7 @@ _LARGE = 1e4
 
 
 def require_finite(name, function, inputs):
-    """Requires gradients that are not NaN where all inputs are zero, and where they are large.
+    """Requires finite gradients where all inputs are zero, and none of NaN where they are large.
 
     Where zeros make the values NaN they are no inputs, such as probabilities that sum to zero.
 
@@ -27,15 +27,15 @@ def require_finite(name, function, inputs):
     zeros, large = _changed(inputs, np.zeros_like), _changed(inputs, lambda a: a * _LARGE)
     values = numpy(tree.flatten(function(tensors(zeros))))
     if not any(np.isnan(value).any() for value in values):
-        _require_no_nan(name, "zero", gradient(function, zeros)[1])
-    _require_no_nan(name, "large", gradient(function, large)[1])
+        _require(name, "zero", np.isfinite, gradient(function, zeros)[1])
+    _require(name, "large", lambda part: ~np.isnan(part), gradient(function, large)[1])
 
 
-def _require_no_nan(name, what, found):
-    if any(np.isnan(part).any() for part in found):
+def _require(name, what, is_good, found):
+    if not all(is_good(part).all() for part in found):
         raise FaultError(
-            f"{name} has a gradient of NaN for inputs that are {what}: keep roots and logarithms "
-            "away from 0, within ops.where also in the branch that is not taken."
+            f"{name} has a gradient of NaN or infinity for inputs that are {what}: keep roots and "
+            "logarithms away from 0, within ops.where also in the branch that is not taken."
         )
 
 

@@ -28,7 +28,7 @@ def host(kind, component, inputs, **compile_settings):
         NotApplicableError: No model holds such a component.
     """
     model, x, y, settings = _HOSTS[kind](component, inputs)
-    model.compile(**{"optimizer": _sgd(), "loss": "mse", **settings, **compile_settings})
+    model.compile(**{"optimizer": Descent(0.01), "loss": "mse", **settings, **compile_settings})
     return model, x, y
 
 
@@ -77,8 +77,13 @@ def _alone(parts):
     return parts[0] if len(parts) == 1 else parts
 
 
-def _sgd():
-    return keras.optimizers.SGD(0.01)
+@keras.saving.register_keras_serializable("kerasdl.testing")
+class Descent(keras.optimizers.Optimizer):
+    """Gradient descent that is the same class on every backend; Keras' own is not on torch."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Moves one variable against its gradient."""
+        self.assign_sub(variable, learning_rate * ops.cast(gradient, variable.dtype))
 
 
 def _of_layer(layer, inputs):
@@ -151,7 +156,7 @@ def _of_optimizer(optimizer, inputs):
 
 
 def _of_schedule(schedule, inputs):
-    return *perceptron(), {"optimizer": keras.optimizers.SGD(schedule)}
+    return *perceptron(), {"optimizer": Descent(schedule)}
 
 
 def _weighted(shape, **settings):

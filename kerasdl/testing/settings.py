@@ -5,11 +5,13 @@ import numbers
 
 import keras
 
+from kerasdl.kinds import BASES
 from kerasdl.testing.results import described
 
 # What Keras' own base classes leave out of the configuration, and what is a name and no setting.
 _NOT_SETTINGS = {"loss": {"dtype"}}
 
+_BASES = {keras.layers.Layer, keras.Model, *filter(None, BASES.values())}
 _STRINGS = (
     ("same", "valid", "causal"),
     ("channels_last", "channels_first"),
@@ -35,7 +37,10 @@ _OBJECTS = {
 
 
 def arguments(component):
-    """Returns the names of the constructor's own arguments."""
+    """Returns the names of the constructor's arguments, none where it is that of a base class."""
+    lineage = type(component).__mro__
+    if next(one for one in lineage if "__init__" in vars(one)) in _BASES:
+        return []
     parameters = inspect.signature(type(component).__init__).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [p.name for p in parameters if p.kind in kinds and p.name != "self"]
@@ -60,8 +65,14 @@ def variant(subject, argument):
             subject.behaves(with_value(subject, argument, value))
         except Exception:
             continue
-        return with_value(subject, argument, value), value
+        return with_value(subject, argument, _again(value)), value
     return None
+
+
+def _again(value):
+    """Returns another object of the same settings, for a layer can be built only once."""
+    is_object = hasattr(value, "get_config") and hasattr(type(value), "from_config")
+    return type(value).from_config(value.get_config()) if is_object else value
 
 
 def is_guess(subject, argument):

@@ -14,7 +14,9 @@ from kerasdl.testing.checks import (
     losses,
     masks,
     metrics,
+    optimizer_settings,
     optimizers,
+    precision,
     randomness,
     regularizers,
     saving,
@@ -23,10 +25,10 @@ from kerasdl.testing.checks import (
 
 _EVERY_KIND = configuration.CHECKS
 _OF_A_KIND = {
-    "layer": layers.CHECKS + randomness.CHECKS + masks.CHECKS,
+    "layer": layers.CHECKS + randomness.CHECKS + precision.CHECKS + masks.CHECKS,
     "loss": losses.CHECKS,
     "metric": metrics.CHECKS,
-    "optimizer": optimizers.CHECKS,
+    "optimizer": optimizers.CHECKS + optimizer_settings.CHECKS,
     "schedule": schedules.CHECKS,
     "initializer": initializers.CHECKS,
     "regularizer": regularizers.CHECKS,

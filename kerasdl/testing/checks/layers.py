@@ -1,11 +1,8 @@
 """What a layer must keep to."""
 
-import contextlib
-import re
-
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import tree
 
 from kerasdl.testing import behaviour, gradients
 from kerasdl.testing.checks.randomness import draws_numbers
@@ -13,18 +10,18 @@ from kerasdl.testing.host import host, train
 from kerasdl.testing.results import FaultError, NotApplicableError, described
 from kerasdl.testing.subject import batch_size, clone, differ, numpy
 
-_LACKING = "Could not find device for node|not implemented for|not in the list of allowed values"
-
 
 def symbolic_outputs_are_those_of_a_call(subject):
     """Shapes and dtypes known beforehand are those that a call gives, for any batch size."""
     layer = subject.clone()
     symbols = tree.map_structure(_symbol, subject.inputs)
-    declared = tree.flatten(_run(layer, *symbols, action="called on symbols of unknown batch size"))
+    declared = tree.flatten(
+        attempted(layer, *symbols, action="called on symbols of unknown batch size")
+    )
     for rows in (batch_size(subject.inputs), 1, 3):
         given = tree.map_structure(lambda a, rows=rows: np.asarray(a)[:rows], subject.inputs)
         found = tree.flatten(
-            _run(layer, *behaviour.tensors(given), action=f"called on {rows} rows")
+            attempted(layer, *behaviour.tensors(given), action=f"called on {rows} rows")
         )
         _require_declared(subject, declared, found)
 
@@ -35,7 +32,8 @@ def _symbol(array):
     return keras.KerasTensor((None, *array.shape[1:]), dtype=dtype)
 
 
-def _run(layer, *inputs, action):
+def attempted(layer, *inputs, action):
+    """Returns the outputs of a layer, for a check whose fault is to say what was attempted."""
     try:
         return layer(*inputs, **behaviour.inference(layer))
     except Exception as error:
@@ -181,66 +179,15 @@ def inputs_are_left_as_they_are(subject):
         )
 
 
-def mixed_precision_is_kept_to(subject):
-    """Under a half-precision policy weights are float32 and outputs are finite halves."""
-    half = "bfloat16" if keras.backend.backend() == "torch" else "float16"
-    policy = keras.DTypePolicy(f"mixed_{half}")
-    if not _floats(subject.inputs):
-        raise NotApplicableError("the inputs are integers")
-    if isinstance(subject.component, keras.Model):
-        raise NotApplicableError("a model has the policies of its layers")
-    plain = _outputs(subject.clone(), subject.inputs)
-    if not all(part.dtype.kind == "f" for part in plain):
-        raise NotApplicableError("the outputs are integers")
-    with _global_policy(policy):
-        layer = subject.clone(dtype=policy)
-    try:
-        found = tree.flatten(
-            _run(layer, *behaviour.tensors(subject.inputs), action=f"called in mixed_{half}")
-        )
-    except FaultError as fault:
-        if re.search(_LACKING, str(fault)):
-            raise NotApplicableError(f"the framework lacks an operation in {half}") from fault
-        raise
-    if any(part.compute_dtype != half for part in layer._flatten_layers(include_self=False)):
-        raise NotApplicableError("its layers have policies of their own")
-    for output in found:
-        dtype = keras.backend.standardize_dtype(output.dtype)
-        if dtype != half:
-            raise FaultError(
-                f"{subject.name} gives {dtype} under mixed_{half}, not {half}: cast results of "
-                "float32 computations to self.compute_dtype."
-            )
-        if not np.isfinite(ops.convert_to_numpy(ops.cast(output, "float32"))).all():
-            raise FaultError(
-                f"{subject.name} gives infinities or NaN in {half}: compute in float32."
-            )
-    wrong = [v.path for v in layer.weights if "float" in v.dtype and v.dtype != "float32"]
-    if wrong:
-        raise FaultError(
-            f"{subject.name} has weights that are not float32 under mixed_{half}: {wrong}."
-        )
-
-
-@contextlib.contextmanager
-def _global_policy(policy):
-    """Gives layers that are made within others the policy that users set for all."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _floats(inputs):
+def float_leaves(inputs):
+    """Returns the arrays of inputs that are no integers."""
     return [part for part in tree.flatten(inputs) if np.asarray(part).dtype.kind == "f"]
 
 
 def gradients_are_those_of_the_outputs(subject):
     """In inference gradients are finite differences, and finite at zero and for large inputs."""
     subject.require_undeclared("random_at_inference", "its inference is random by design")
-    if not _floats(subject.inputs):
+    if not float_leaves(subject.inputs):
         raise NotApplicableError("the inputs are integers")
     layer = subject.clone()
     if not all(part.dtype.kind == "f" for part in _outputs(layer, subject.inputs)):
@@ -273,7 +220,7 @@ def compiled_training_is_that_of_single_steps(subject):
 def _weights_after(subject, start, how, **settings):
     """Returns a model's weights before and after a few steps of training."""
     model, x, y = host("layer", subject.clone(), subject.inputs, **settings)
-    if not model.trainable_variables or not y or not _floats(y):
+    if not model.trainable_variables or not y or not float_leaves(y):
         raise NotApplicableError("there is nothing to train")
     if start is not None:
         model.set_weights(start)
@@ -291,7 +238,6 @@ CHECKS = (
     all_state_is_created_before_the_first_call,
     rows_do_not_depend_on_one_another,
     inputs_are_left_as_they_are,
-    mixed_precision_is_kept_to,
     gradients_are_those_of_the_outputs,
     compiled_training_is_that_of_single_steps,
 )

@@ -1,7 +1,7 @@
 """Random numbers of layers: in training alone, anew at every step, and by the seed."""
 
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from kerasdl.testing.behaviour import called
 from kerasdl.testing.results import FaultError, NotApplicableError
@@ -42,6 +42,7 @@ def random_numbers_differ_from_step_to_step(subject):
     before = _seed_states(layer)
     calls = _trained_calls(layer, subject.inputs)
     if not draws_numbers(layer) and _are_equal(calls):
+        _require_no_frozen_draw(subject, layer)
         raise NotApplicableError("the layer draws no random numbers")
     if _are_equal([*calls, called(layer, subject.inputs, training=False)]):
         raise NotApplicableError("training and inference give the same")
@@ -59,6 +60,29 @@ def random_numbers_differ_from_step_to_step(subject):
             "itself as seed, not an int."
         )
     _require_seeded(subject)
+
+
+def _require_no_frozen_draw(subject, layer):
+    """Requires that training tells nothing apart that is equal: a frozen draw would."""
+    row = tree.map_structure(lambda a: np.repeat(np.asarray(a)[:1], len(a), 0), subject.inputs)
+    ones = tree.map_structure(np.ones_like, subject.inputs)
+    of_rows, of_ones = (called(layer, given, training=True) for given in (row, ones))
+    plain = called(layer, ones, training=False)
+    rows_differ = any(_floats(one) and differ(one, one[:1] + 0 * one) for one in of_rows)
+    ones_differ = any(
+        _floats(one) and np.ptp(one) > 0 and np.ptp(other) == 0
+        for one, other in zip(of_ones, plain, strict=True)
+    )
+    if rows_differ or ones_differ:
+        raise FaultError(
+            f"{subject.name} tells equal rows or elements apart in training, in the same way at "
+            "every step: it draws the same random numbers every time. Pass a "
+            "keras.random.SeedGenerator as seed, made in the constructor, not an int."
+        )
+
+
+def _floats(array):
+    return array.ndim and array.dtype.kind == "f"
 
 
 def _seed_states(layer):

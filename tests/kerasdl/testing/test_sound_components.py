@@ -2,7 +2,6 @@
 
 import functools
 
-import keras
 import pytest
 
 from kerasdl import registry
@@ -13,42 +12,6 @@ from kerasdl.testing.pytest_parameters import _workers
 from tests.kerasdl.testing import sound
 
 SAVED = ("AroundTwice", "LabelMargin", "Delayed", "UnitColumns")
-
-_WITHOUT_CONSTRUCTOR = (
-    "BestFeature",
-    "CentersByBatch",
-    "CountsTraining",
-    "KeepsLargest",
-    "ReadsDict",
-    "RoundsStraightThrough",
-    "Standardize",
-    "Statistics",
-    "SubtractsBatchMean",
-    "TwoArguments",
-    "WeightedPair",
-)
-_WITH_LAYERS = ("Around", "AroundTwice", "ReadsDict", "Recurrent", "Tower")
-FALSE_ALARMS = {
-    **{
-        (name, "every_argument_is_configured"): (
-            "activity_regularizer is an argument of Keras' own constructor, which Keras loses"
-        )
-        for name in _WITHOUT_CONSTRUCTOR
-    },
-    **{
-        (name, "mixed_precision_is_kept_to"): (
-            "the policy is not the global one, so that layers within have another"
-        )
-        for name in _WITH_LAYERS
-    },
-    ("AroundTwice", "configuration_is_left_as_it_is"): "keras.layers.Wrapper.from_config pops",
-    ("CountsTraining", "random_numbers_differ_from_step_to_step"): (
-        "state that changes in training counts as randomness"
-    ),
-    ("StepwiseError", "sample_weights_weight_samples"): (
-        "values of shape (batch, time) take weights of shape (batch, 1)"
-    ),
-}
 
 
 def _cases():
@@ -61,9 +24,7 @@ def _cases():
 
 
 def _case(name, check):
-    reason = FALSE_ALARMS.get((name, check.__name__))
-    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-    return pytest.param(name, check, id=f"{name}-{check.__name__}", marks=marks)
+    return pytest.param(name, check, id=f"{name}-{check.__name__}")
 
 
 @functools.lru_cache(maxsize=1)
@@ -77,11 +38,6 @@ def test_what_is_sound_passes(name, check):
     assert result.status != "failed", result.reason
 
 
-@pytest.mark.xfail(
-    keras.backend.backend() == "torch",
-    strict=True,
-    reason="an SGD that was saved on torch is torch's own, and steps no variables of TensorFlow",
-)
 def test_what_is_sound_is_loaded_elsewhere():
     # One test for all of them: what takes time is to start a process for each framework.
     results = {(name, run(check, _subject(name))) for name in SAVED for check in saving.CHECKS}
