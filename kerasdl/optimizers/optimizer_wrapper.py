@@ -62,7 +62,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        inner = keras.saving.serialize_keras_object(self.inner)
+        inner = _portable(keras.saving.serialize_keras_object(self.inner))
         return {**{name: getattr(self, name) for name in _SETTINGS}, "inner": inner}
 
     @classmethod
@@ -72,6 +72,16 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             inner = keras.saving.deserialize_keras_object(config["inner"], custom_objects)
             config = {**config, "inner": inner}
         return cls(**config)
+
+
+def _portable(serialized):
+    """Returns a serialized optimizer under its public name.
+
+    On torch Keras saves its optimizers as classes of torch alone, which no other backend can run.
+    """
+    if serialized["module"].startswith("keras.src."):
+        return {**serialized, "module": "keras.optimizers", "registered_name": None}
+    return serialized
 
 
 def _optimizer(owner, inner):
