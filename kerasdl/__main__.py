@@ -22,6 +22,9 @@ def main(arguments=None):
     given = _parser().parse_args(arguments)
     try:
         return given.run(given)
+    except BrokenPipeError:  # what reads the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, TypeError, ImportError, AttributeError) as error:
         print(f"python -m kerasdl: {' '.join(str(error).split())}", file=sys.stderr)
         return _BAD_INPUT

@@ -4,6 +4,29 @@ python tests/benchmarks/keras_components.py [--kinds layer loss ...] [--names Hu
 
 Prints a line for every check that fails, and how many classes pass all; `--all` prints every
 result. Each class is examined as `ARGUMENTS` makes it, on `INPUTS` where the usual ones are wrong.
+
+November 2026, Keras 3.15.1 on TensorFlow, compared with JAX and torch: 234 of 252 pass all. Lost
+when saved:
+
+    losses.Huber                          delta
+    losses.CosineSimilarity               axis
+    metrics.CosineSimilarity              axis
+    losses.SparseCategoricalCrossentropy  axis; its values differ on JAX where rows do not sum to 1
+    initializers.Identity                 gain
+    layers.RandomShear                    x_factor, y_factor: its own configuration is refused
+    layers.RandomGrayscale                seed
+    layers.SimpleRNN                      seed, activity_regularizer
+
+Wrong otherwise:
+
+    optimizers.ScheduleFreeAdamW          weights move at learning rate 0; compiled is not eager
+    optimizers.Ftrl                       NaN at learning rate 0
+    optimizers.Muon                       decays variables that are excluded from decay
+    layers.RandomCrop                     at inference not of the shape that it declares
+    layers.SpectralNormalization          trains another way on JAX
+    losses.Dice, losses.Tversky           one value for the whole batch, so no sample weights
+    losses.CategoricalGeneralizedCrossEntropy  gradient of NaN at probability 0
+    losses.Circle                         samples interact, as they must, but nothing declares it
 """
 
 import argparse
