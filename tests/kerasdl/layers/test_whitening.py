@@ -25,8 +25,7 @@ def tf_dataset():
 
 
 def torch_loader():
-    import torch
-
+    torch = pytest.importorskip("torch")
     return torch.utils.data.DataLoader(torch.from_numpy(X), batch_size=64)
 
 
