@@ -15,7 +15,7 @@ from kerasdl.testing.results import (
     described,
 )
 from kerasdl.testing.subject import Subject
-from kerasdl.testing.worker import Workers
+from kerasdl.testing.worker import Workers, refuse_within_worker
 
 USUAL_INPUTS = "it_runs_on_the_usual_inputs"  # or on those given; else nothing can be checked
 ON_FAIL = ("raise", "warn", None)
@@ -57,6 +57,7 @@ def check_component(component, inputs=None, expected_failures=None, on_fail="rai
         >>> results = kerasdl.testing.check_component(MyLoss(), on_fail=None)
         >>> print(*results, sep="\n")
     """
+    refuse_within_worker()
     if on_fail not in ON_FAIL:
         raise ValueError(f'on_fail is "raise", "warn" or None; received {on_fail!r}.')
     kind = _require_instance(component)

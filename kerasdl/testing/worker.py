@@ -17,7 +17,22 @@ import sys
 
 import numpy as np
 
+_MARK = "KERASDL_TESTING_WORKER"  # in the environment of these processes
 _FRAMEWORKS = ("tensorflow", "jax", "torch")
+
+
+class WithinWorkerError(RuntimeError):
+    """A script that a worker reads for its components has come to its own examination."""
+
+
+def refuse_within_worker():
+    """Ends a script that a worker reads: its components are defined by now.
+
+    Raises:
+        WithinWorkerError: This process is a worker.
+    """
+    if _MARK in os.environ:
+        raise WithinWorkerError("a component is not examined within its own examination")
 
 
 class Workers(contextlib.AbstractContextManager):
@@ -70,7 +85,7 @@ def installed_backends():
 
 def _environment(backend):
     path = os.pathsep.join(part or os.getcwd() for part in sys.path)
-    return {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path}
+    return {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path, _MARK: "1"}
 
 
 def write(path, arrays):
@@ -108,7 +123,8 @@ def provide(name, file):
         return
     spec = importlib.util.spec_from_file_location(name, file)
     sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[name])
+    with contextlib.suppress(WithinWorkerError):
+        spec.loader.exec_module(sys.modules[name])
 
 
 def _finds(name):
@@ -132,7 +148,8 @@ def _answer(folder):
     write(folder / "outcomes.npz", outcomes(model, data[:count], data[count:], job["steps"]))
 
 
-def _main():
+def serve():
+    """Answers the folders on the standard input."""
     answers = functools.partial(print, file=os.fdopen(os.dup(1), "w"), flush=True)
     os.dup2(2, 1)  # what frameworks print is no answer
     for line in sys.stdin:
@@ -145,4 +162,6 @@ def _main():
 
 
 if __name__ == "__main__":
-    _main()
+    from kerasdl.testing import worker  # this module a second time, which others import
+
+    worker.serve()
